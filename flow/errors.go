@@ -1,0 +1,16 @@
+package flow
+
+import "errors"
+
+// Sentinels that callers branch on.
+var (
+	// ErrIdentity: a stored position belongs to another thing than the one that was opened, such as a topic that was
+	// created anew, a changed file, or another database.
+	ErrIdentity = errors.New("the source is not the one the job has read before")
+	// ErrGap: the stored position is gone, for instance because retention has passed it.
+	ErrGap = errors.New("data between the stored position and the oldest readable one is gone")
+	// ErrSchema: the source's schema is not the one the job was started with.
+	ErrSchema = errors.New("the source's schema has changed")
+	// ErrPermanent marks an error that a retry cannot mend.
+	ErrPermanent = errors.New("permanent")
+)
