@@ -275,8 +275,6 @@ func TestConflicts(t *testing.T) {
 		}
 	}
 	check(b.cut(copied, false, b.stage("a")), Trimmed, "reset --keep")
-	copied.next, copied.prev = 3, id(1)
-	check(b.cut(copied, false, b.stage("a")), Trimmed, "reset --keep")
 	copied.next, copied.prev = 5, id(7)
 	check(b.cut(copied, false, b.stage("a")), Older, "newest state")
 	live := b.cut(r, false, b.stage("a"))
