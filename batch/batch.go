@@ -166,15 +166,6 @@ func (b *Batch) Weight() int64 {
 // Weights gives the weight of each row, or nil if every weight is 1. The slice is shared with the batch.
 func (b *Batch) Weights() []int64 { return int64s(b.Hidden(WeightColumn)) }
 
-// Bytes estimates the memory held by the batch, in bytes.
-func (b *Batch) Bytes() int64 {
-	var n int64
-	for _, c := range b.rec.Columns() {
-		n += int64(c.Data().SizeInBytes())
-	}
-	return n
-}
-
 func int64s(a arrow.Array) []int64 {
 	if a == nil {
 		return nil

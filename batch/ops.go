@@ -1,13 +1,10 @@
 package batch
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/compute"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
 // Slice gives rows [from, to) without copying.
@@ -17,21 +14,6 @@ func (b *Batch) Slice(from, to int) *Batch {
 	}
 	out, _ := New(b.rec.NewSlice(int64(from), int64(to))) // cannot fail: the columns were checked when b was made
 	return out
-}
-
-// Take gives the rows at the given indices, in that order, as a copy.
-func (b *Batch) Take(rows []int32) (*Batch, error) {
-	idx := array.NewInt32Data(array.NewData(arrow.PrimitiveTypes.Int32, len(rows),
-		[]*memory.Buffer{nil, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(rows))}, nil, 0, 0))
-	cols := make([]arrow.Array, b.rec.NumCols())
-	for i, c := range b.rec.Columns() {
-		out, err := compute.TakeArray(context.Background(), c, idx)
-		if err != nil {
-			return nil, fmt.Errorf("batch: take column %q: %w", b.rec.ColumnName(i), err)
-		}
-		cols[i] = out
-	}
-	return New(array.NewRecordBatch(b.rec.Schema(), cols, int64(len(rows))))
 }
 
 // With gives the rows with other visible columns; the hidden columns stay. cols must have as many rows as b.

@@ -1,0 +1,79 @@
+package batch_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/millrace-io/millrace/batch"
+)
+
+func BenchmarkTake(b *testing.B) {
+	in := wide(b, 16<<10)
+	idx := make([]int32, in.Rows())
+	for i, v := range rand.New(rand.NewPCG(1, 1)).Perm(len(idx)) {
+		idx[i] = int32(v)
+	}
+	for b.Loop() {
+		if _, err := in.Take(idx); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkBuilder(b *testing.B) {
+	for b.Loop() {
+		wide(b, 16<<10)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(16<<10), "ns/row")
+}
+
+type tripRow struct {
+	ColumnA int64
+	ColumnB string
+	ColumnC int64
+	ColumnE *int64
+	ColumnF *string
+}
+
+func BenchmarkMappingRead(b *testing.B) {
+	in := wide(b, 16<<10)
+	bound, err := mustMap[tripRow](b).Bind(in.Schema())
+	if err != nil {
+		b.Fatal(err)
+	}
+	var sum int64
+	for b.Loop() {
+		v, err := bound.View(in)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for r := range v.All() {
+			sum += r.ColumnA + int64(len(r.ColumnB))
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(16<<10), "ns/row")
+}
+
+func BenchmarkMappingAppend(b *testing.B) {
+	m := mustMap[tripRow](b)
+	out, err := batch.NewBuilder(m.Schema(), batch.BuilderOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	n := int64(7)
+	row := tripRow{1, "hello", 2, &n, nil}
+	for b.Loop() {
+		for range 16 << 10 {
+			if err := m.Append(out, &row); err != nil {
+				b.Fatal(err)
+			}
+			if err := out.EndRow(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if _, err := out.Build(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(16<<10), "ns/row")
+}
