@@ -1,0 +1,172 @@
+package sched
+
+import (
+	"container/heap"
+	"time"
+
+	"github.com/millrace-io/millrace/runners/direct/internal/fnio"
+	"github.com/millrace-io/millrace/runners/direct/internal/graph"
+)
+
+// timersPerBundle bounds how many timers one bundle fires.
+const timersPerBundle = 1000
+
+// work is a bundle on its way.
+type work struct {
+	lane  *lane
+	seq   uint64
+	items []item // of the head of the lane, where they stay until the commit is durable
+	fired []fnio.Timer
+	b     fnio.Bundle
+	out   outputs
+}
+
+// next waits for work. It returns nil when the run is over.
+func (e *Engine) next() *work {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for {
+		if e.err != nil || e.done {
+			return nil
+		}
+		e.tick()
+		if w := e.pick(); w != nil {
+			return w
+		}
+		if e.inflight == 0 && e.settle() {
+			continue
+		}
+		if e.done {
+			e.cond.Broadcast()
+			return nil
+		}
+		e.cond.Wait()
+	}
+}
+
+// pick takes work from the deepest stage that has any. Sources rest while too much is queued.
+func (e *Engine) pick() *work {
+	for i := len(e.stages) - 1; i >= 0; i-- {
+		s := e.stages[i]
+		if s.ready.len() == 0 || (s.Kind == graph.Source && (e.stopping || e.backlog > e.cfg.Memory/2)) {
+			continue
+		}
+		l := s.ready.pop()
+		l.ready = false
+		return e.take(l)
+	}
+	return nil
+}
+
+// take makes the lane busy with timers that are due, or else with the elements at its head.
+func (e *Engine) take(l *lane) *work {
+	e.seq++
+	e.inflight++
+	l.st.bundles++
+	l.busy = true
+	w := &work{lane: l, seq: e.seq}
+	if l.timers != nil {
+		w.fired = l.timers.TakeEvent(l.st.mark.Input(), timersPerBundle)
+		if len(w.fired) == 0 {
+			w.fired = l.timers.TakeProcessing(e.now(), timersPerBundle)
+		}
+		if len(w.fired) > 0 {
+			return w
+		}
+	}
+	bytes, elements := 0, 0
+	for i := 0; i < l.items.len() && bytes < e.cfg.BundleBytes && elements < e.cfg.BundleElements; i++ {
+		it := *l.items.at(i)
+		w.items = append(w.items, it)
+		bytes += it.size
+		elements += int(it.n)
+	}
+	l.st.taken += int64(elements)
+	return w
+}
+
+// settle decides what happens when nothing runs and only sources could: nothing, as long as they may go on; at the end
+// of the input or of a stopped run the pending processing-time timers fire, stage after stage; then the run is done.
+func (e *Engine) settle() bool {
+	ended := e.sources == 0
+	if !ended && !e.stopping {
+		return false
+	}
+	if ended || e.cfg.FireOnStop {
+		for e.flushed < len(e.stages) {
+			s := e.stages[e.flushed]
+			e.flushed++
+			if e.expire(s) {
+				return true
+			}
+		}
+	}
+	e.done = true
+	return false
+}
+
+// expire makes the processing-time timers of s due, each once.
+func (e *Engine) expire(s *stage) bool {
+	any := false
+	for _, l := range s.lanes {
+		if l != nil && l.timers != nil && l.timers.Expire(e.now()) {
+			e.offer(l)
+			any = true
+		}
+	}
+	return any
+}
+
+func (e *Engine) now() int64 { return e.cfg.Clock.Now().UnixMilli() }
+
+// tick offers what has become due by the clock.
+func (e *Engine) tick() {
+	now := e.now()
+	if now < e.wake {
+		return
+	}
+	e.wake = never
+	for len(e.delayed) > 0 && e.delayed[0].items.at(0).notBef <= now {
+		e.offer(heap.Pop(&e.delayed).(*lane))
+	}
+	if len(e.delayed) > 0 {
+		e.wakeAt(e.delayed[0].items.at(0).notBef)
+	}
+	for _, s := range e.timed {
+		for _, l := range s.lanes {
+			if l == nil {
+				continue
+			}
+			if next := l.timers.NextProcessing(); next > now {
+				e.wakeAt(next)
+			} else {
+				e.offer(l)
+			}
+		}
+	}
+}
+
+// wakeAt makes sure that the workers look again at processing time t.
+func (e *Engine) wakeAt(t int64) {
+	if t >= e.wake {
+		return
+	}
+	e.wake = t
+	if e.stopTimer != nil {
+		e.stopTimer()
+	}
+	d := time.Duration(max(t-e.now(), 0)) * time.Millisecond
+	e.stopTimer = e.cfg.Clock.AfterFunc(d, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.cond.Broadcast()
+	})
+}
+
+func (e *Engine) disarm() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopTimer != nil {
+		e.stopTimer()
+	}
+}
