@@ -51,6 +51,16 @@ func (e *RowError) in(name string) *RowError {
 	return e
 }
 
+// element puts the place in a list in front of the path.
+func (e *RowError) element(i int) *RowError {
+	sep := "."
+	if e.Column == "" || strings.HasPrefix(e.Column, "[") {
+		sep = ""
+	}
+	e.Column = fmt.Sprintf("[%d]%s%s", i, sep, e.Column)
+	return e
+}
+
 // shown cuts text that goes into a reason, so that an error stays small whatever the record holds.
 func shown(text []byte) string {
 	const most = 60
