@@ -37,7 +37,8 @@ type Group interface {
 	Process(in *batch.Batch, out *Out) error
 	// Close is called when the watermark has passed upTo (milliseconds): everything due at or before it is due now.
 	Close(upTo int64, out *Out) error
-	// Closes lists the distinct event times at which Close wants to be called, sorted, with the hold of each.
+	// Closes lists the distinct event times at which Close wants to be called, sorted, with the hold of each; holds grow
+	// with the times. The slice is read before the next call.
 	Closes() []Closing
 	// Header is a small value kept beside the log, such as the closing horizon. At most a few kB.
 	Header() []byte

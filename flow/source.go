@@ -85,6 +85,9 @@ const (
 	More PageState = iota
 	// CaughtUp: the position is the end that the server itself named. Only this proof makes a partition idle.
 	CaughtUp
+	// Waiting: there is nothing to read now, but no proof that the end is reached, for instance because a broker is
+	// away. The partition holds its watermark.
+	Waiting
 	// End: the partition has ended for ever.
 	End
 )
@@ -108,6 +111,8 @@ type Page struct {
 	Dropped map[string]int64
 	// Lag is the number of records known to be left to read; -1 if unknown.
 	Lag int64
+	// Pause is the time until the next Read behind CaughtUp and Waiting. Default 50 ms.
+	Pause time.Duration
 }
 
 // Ender is implemented by sources that support --until now.

@@ -11,11 +11,11 @@ type Step struct {
 	Kind string
 	// Schema is the visible schema of the rows it emits. Required.
 	Schema *arrow.Schema
-	// Open makes the function that handles the batches of one worker; it is called once per worker and may open
-	// clients. Required.
+	// Open makes the function that handles the batches of one worker; it is called once per worker. Required, or
+	// OpenClosing in its place.
 	Open func() (StepFunc, error)
-	// Close, if set, ends what Open began. It gets the function that Open returned.
-	Close func(StepFunc) error
+	// OpenClosing is Open for a step that opens something: the second result ends it.
+	OpenClosing func() (StepFunc, func() error, error)
 	// Identity names the step's parameters for plans.
 	Identity string
 	// OneToOne asserts that each row gives exactly one row or one refusal.

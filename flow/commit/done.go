@@ -1,7 +1,6 @@
 package commit
 
 import (
-	"bytes"
 	"fmt"
 )
 
@@ -138,7 +137,7 @@ func decodeDone(data []byte) (doneRecord, error) {
 
 func decodeThrough(data []byte) (through, error) {
 	var t through
-	if err := decodeRecord("through record", bytes.TrimSpace(data), &t); err != nil {
+	if err := decodeRecord("through record", data, &t); err != nil {
 		return t, err
 	}
 	if t.Version != version || t.Seq < 1 || !isID(t.ID) || len(t.Incarnations) == 0 {

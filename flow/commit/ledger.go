@@ -68,18 +68,28 @@ func (l *Ledger) Claim(ctx context.Context, c Commit) (Outcome, error) {
 	if err := l.follows(ctx, c); err != nil {
 		return 0, err
 	}
-	failpoint.Hit("publish/before-claim")
-	outcome, err := l.take(ctx, c)
+	data, err := c.Encode()
 	if err != nil {
 		return 0, err
 	}
+	failpoint.Hit("publish/before-claim")
+	err = l.o.Staging.Create(ctx, l.name(c.Seq, claimExt), data)
+	if err != nil && !errors.Is(err, object.ErrExists) {
+		return 0, err
+	}
 	failpoint.Hit("publish/after-claim")
-	// A number that was done and trimmed can be created anew by a zombie, so `through` is read behind the claim.
+	return l.judge(ctx, c, err == nil)
+}
+
+// judge says what a claim means that was created just now, or stood. A number that was done and trimmed can be created
+// anew by a zombie, so `through` is read behind the claim; and what stands under such a number proves nothing, so the done
+// record comes before the claim.
+func (l *Ledger) judge(ctx context.Context, c Commit, created bool) (Outcome, error) {
 	th, err := l.through(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if outcome == New && c.Seq > th.Seq {
+	if created && c.Seq > th.Seq {
 		return New, nil
 	}
 	d, found, err := l.done(ctx, c.Seq)
@@ -93,56 +103,36 @@ func (l *Ledger) Claim(ctx context.Context, c Commit) (Outcome, error) {
 	case c.Seq <= th.Seq:
 		return 0, l.conflict(c, c.Seq, Identity{}, th.Seq)
 	}
-	return outcome, nil
+	was, found, err := l.claim(ctx, c.Seq)
+	switch {
+	case err != nil:
+		return 0, err
+	case !found:
+		return l.Claim(ctx, c) // released in between
+	case was.ID != c.ID:
+		return 0, l.conflict(c, c.Seq, was.identity(), th.Seq)
+	}
+	return Again, nil
 }
 
-// follows checks that the number before is claimed by the commit's predecessor. If it was trimmed the number itself is
-// done, which Claim finds out.
+// follows checks that the number before is claimed by the commit's predecessor. A number that is done says nothing about
+// the one before, which may be trimmed; then the number itself decides.
 func (l *Ledger) follows(ctx context.Context, c Commit) error {
 	if c.Seq == 1 {
 		return nil
 	}
 	prev, found, err := l.claim(ctx, c.Seq-1)
-	if err != nil {
+	if err != nil || found && prev.ID == c.Prev {
 		return err
-	}
-	if found && prev.ID != c.Prev {
-		return l.conflict(c, c.Seq-1, prev.identity(), 0)
-	}
-	if found {
-		return nil
 	}
 	th, err := l.through(ctx)
-	if err != nil {
+	switch {
+	case err != nil || c.Seq <= th.Seq:
 		return err
+	case found:
+		return l.conflict(c, c.Seq-1, prev.identity(), th.Seq)
 	}
-	if th.Seq < c.Seq {
-		return fmt.Errorf("commit: sink %s: number %d: %w", c.Sink, c.Seq, ErrEarly)
-	}
-	return nil
-}
-
-// take creates the claim, or finds out whose it is.
-func (l *Ledger) take(ctx context.Context, c Commit) (Outcome, error) {
-	data, err := c.Encode()
-	if err != nil {
-		return 0, err
-	}
-	err = l.o.Staging.Create(ctx, l.name(c.Seq, claimExt), data)
-	if err == nil {
-		return New, nil
-	}
-	if !errors.Is(err, object.ErrExists) {
-		return 0, err
-	}
-	was, found, err := l.claim(ctx, c.Seq)
-	if err != nil {
-		return 0, err
-	}
-	if found && was.ID != c.ID {
-		return 0, l.conflict(c, c.Seq, was.identity(), 0)
-	}
-	return Again, nil // or trimmed in between; then `through` tells
+	return fmt.Errorf("commit: sink %s: number %d: %w", c.Sink, c.Seq, ErrEarly)
 }
 
 func (l *Ledger) conflict(c Commit, seq int64, theirs Identity, through int64) error {

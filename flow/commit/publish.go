@@ -59,10 +59,11 @@ func (l *Ledger) WriteFile(ctx context.Context, c Commit, f File, encode Encode)
 		return FileResult{Name: f.Name, Rows: f.Rows, Bytes: n}, nil
 	}
 	// Another process with the same commit may have finished it, and its pieces are gone.
-	if done, doneErr := l.isDone(ctx, c); done && doneErr == nil {
+	done, doneErr := l.isDone(ctx, c)
+	if done && doneErr == nil {
 		return FileResult{Name: f.Name, Done: true}, nil
 	}
-	return FileResult{}, fmt.Errorf("commit: sink %s: number %d: %w", c.Sink, c.Seq, err)
+	return FileResult{}, fmt.Errorf("commit: sink %s: number %d: %w", c.Sink, c.Seq, errors.Join(err, doneErr))
 }
 
 // isDone says whether a claimed commit is done.

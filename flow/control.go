@@ -1,0 +1,169 @@
+package flow
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Control is how a run is asked to end. Its methods may be called from any goroutine.
+type Control struct {
+	// UntilIdle, if not zero, ends the job when every source has been read to its end for that long, by proof:
+	// windows close and sinks complete.
+	UntilIdle time.Duration
+	// UntilNow stops the run at the ends that the sources named when it started; windows stay open.
+	UntilNow bool
+	// OnStop is called once when the run should stop reading, by the runner that waits for it.
+	OnStop func()
+
+	mu       sync.Mutex
+	now      func() time.Time
+	parts    map[partKey]*PartStatus
+	ends     map[partKey][]byte
+	closing  atomic.Bool
+	stopping atomic.Bool
+}
+
+type partKey struct{ step, part string }
+
+// PartStatus is how a partition stands, for people.
+type PartStatus struct {
+	Step, Partition string
+	// Records is the number of source records read in this run, those of repeated bundles included.
+	Records int64
+	// Lag is the number of records known to be left; -1 if unknown.
+	Lag int64
+	// CaughtUp says that the end was proved to be reached; Since says when.
+	CaughtUp bool
+	Since    time.Time
+	// Ended says that the partition is read for ever.
+	Ended bool
+	// Bounded says that the source ends by itself.
+	Bounded bool
+
+	reached bool
+}
+
+func (c *Control) start(g *Graph) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = g.now
+	c.parts, c.ends = map[partKey]*PartStatus{}, map[partKey][]byte{}
+}
+
+// Stop asks the run to stop reading, publish what was read, and leave windows open for the next run.
+func (c *Control) Stop() {
+	if c.stopping.Swap(true) {
+		return
+	}
+	if c.OnStop != nil {
+		c.OnStop()
+	}
+}
+
+// CloseAll asks the run to end as if its sources had ended: windows close and sinks complete.
+func (c *Control) CloseAll() { c.closing.Store(true) }
+
+// Closing says whether sources should end now.
+func (c *Control) Closing() bool { return c.closing.Load() }
+
+// Stopping says whether the run should stop reading.
+func (c *Control) Stopping() bool { return c.stopping.Load() }
+
+// Partitions gives the state of all partitions that the run has met.
+func (c *Control) Partitions() []PartStatus {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make([]PartStatus, 0, len(c.parts))
+	for _, p := range c.parts {
+		out = append(out, *p)
+	}
+	return out
+}
+
+// register makes partitions known before they are read, so that no run ends before it has met them.
+func (c *Control) register(step string, spec SourceSpec, ids []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range ids {
+		k := partKey{step, id}
+		if c.parts[k] == nil {
+			c.parts[k] = &PartStatus{Step: step, Partition: id, Lag: -1, Bounded: spec.Bounded}
+		}
+	}
+}
+
+func (c *Control) part(step, part string) *PartStatus {
+	k := partKey{step, part}
+	if c.parts[k] == nil {
+		c.parts[k] = &PartStatus{Step: step, Partition: part, Lag: -1}
+	}
+	return c.parts[k]
+}
+
+// page notes how a partition stands, and closes the job if it is to run until idle and everything is.
+func (c *Control) page(step, part string, pg Page) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.part(step, part)
+	p.Lag = pg.Lag
+	p.Records += pg.Records
+	if up := pg.State == CaughtUp && pg.Records == 0; up != p.CaughtUp {
+		p.CaughtUp, p.Since = up, c.now()
+	}
+	if c.UntilIdle > 0 && c.idle() {
+		c.closing.Store(true)
+	}
+}
+
+func (c *Control) idle() bool {
+	now := c.now()
+	for _, p := range c.parts {
+		if !p.Ended && (p.Bounded || !p.CaughtUp || now.Sub(p.Since) < c.UntilIdle) {
+			return false
+		}
+	}
+	return len(c.parts) > 0
+}
+
+func (c *Control) ended(step, part string) {
+	c.mu.Lock()
+	p := c.part(step, part)
+	p.Ended, p.Lag = true, 0
+	c.mu.Unlock()
+	c.stopIfAllReached()
+}
+
+func (c *Control) untilNow() bool { return c.UntilNow }
+
+func (c *Control) endOf(step, part string) ([]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	end, ok := c.ends[partKey{step, part}]
+	return end, ok
+}
+
+func (c *Control) setEnd(step, part string, end []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ends[partKey{step, part}] = end
+}
+
+func (c *Control) reached(step, part string) {
+	c.mu.Lock()
+	c.part(step, part).reached = true
+	c.mu.Unlock()
+	c.stopIfAllReached()
+}
+
+func (c *Control) stopIfAllReached() {
+	c.mu.Lock()
+	all := c.UntilNow && len(c.parts) > 0
+	for _, p := range c.parts {
+		all = all && (p.Ended || p.reached)
+	}
+	c.mu.Unlock()
+	if all {
+		c.Stop()
+	}
+}

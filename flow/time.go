@@ -1,0 +1,21 @@
+package flow
+
+import (
+	"time"
+
+	"github.com/apache/beam/sdks/v2/go/pkg/beam"
+	"github.com/apache/beam/sdks/v2/go/pkg/beam/core/graph/mtime"
+)
+
+// END is the event time at which a job ends, in milliseconds: behind every row, below Beam's end of time, so that timers
+// set for it fire on every runner. When a job's sources are done its watermark goes to END; windows close, sinks publish
+// what they hold and say that they are complete.
+const END = int64(mtime.EndOfGlobalWindowTime) - 24*60*60*1000
+
+const (
+	minTime = beam.EventTime(mtime.MinTimestamp)
+	endTime = beam.EventTime(END)
+)
+
+// goTime turns milliseconds into the form that Beam's timers and estimators take.
+func goTime(ms int64) time.Time { return time.UnixMilli(ms) }

@@ -1,0 +1,62 @@
+// Package jdbcio reads database tables and queries over "JDBC" URLs, without a JVM.
+//
+// Delivery: every row of one snapshot exactly once. All partitions of a dump read the same snapshot, and a dump that was
+// interrupted goes on only if the database proves to be unchanged.
+//
+// Order: by row id within a partition; none between partitions.
+//
+// Positions: the snapshot's identity, and the row id (for a table) or the row number (for a query) behind the last row
+// that was committed.
+//
+// SQLite is supported now. Another database plugs in as a dialect: see dialects.
+package jdbcio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/millrace-io/millrace/flow"
+)
+
+// dialect makes the source for one kind of database. It must not read rows; it may ask for the columns.
+type dialect func(ctx context.Context, address string, o Options) (database, error)
+
+// database is one kind of database behind an address.
+type database interface {
+	// Columns asks the database for the schema of what is read.
+	Columns(ctx context.Context) (*arrow.Schema, error)
+	// Source makes the source for that schema, or a part or cast of it.
+	Source(schema *arrow.Schema) flow.Source
+	// Close frees what the dialect opened.
+	Close() error
+}
+
+// dialects maps the scheme of a URL, with and without "jdbc:", to a dialect.
+var dialects = map[string]dialect{"sqlite": openSQLite}
+
+func schemes() string {
+	names := make([]string, 0, len(dialects))
+	for s := range dialects {
+		names = append(names, s)
+	}
+	sort.Strings(names)
+	return strings.Join(names, ", ")
+}
+
+// splitURL takes the scheme off a URL as users paste it: jdbc:sqlite:x, sqlite://x, sqlite:x. The address is never part of an
+// error: it may hold a password.
+func splitURL(u string) (scheme, address string, err error) {
+	rest, _ := strings.CutPrefix(u, "jdbc:")
+	scheme, address, ok := strings.Cut(rest, ":")
+	if !ok || scheme == "" {
+		return "", "", errors.New("URL: want jdbc:<database>:... or <database>://...")
+	}
+	if _, ok := dialects[scheme]; !ok {
+		return "", "", fmt.Errorf("URL: database %q is not supported; supported: %s", scheme, schemes())
+	}
+	return scheme, address, nil
+}
