@@ -58,10 +58,12 @@ type Batch struct {
 	min, max int64
 }
 
-// New wraps a record whose hidden columns, if any, stand last. It computes the bounds of the event time.
-// An error names a hidden column of the wrong type or in the wrong place.
+// New wraps a record whose hidden columns, if any, stand last and in their order. It computes the bounds of the event time.
+// An error names a hidden column that is unknown, stands in the wrong place, has the wrong type, or has nulls (which only
+// partition and offset may have: the position of such a row is unknown).
 func New(rec arrow.RecordBatch) (*Batch, error) {
-	b := &Batch{rec: rec, visible: int(rec.NumCols()), min: NoTime, max: NoTime}
+	b := &Batch{rec: rec, visible: int(rec.NumCols())}
+	last := -1
 	for i, f := range rec.Schema().Fields() {
 		if !strings.HasPrefix(f.Name, HiddenPrefix) {
 			if i > b.visible {
@@ -71,13 +73,27 @@ func New(rec arrow.RecordBatch) (*Batch, error) {
 		}
 		b.visible = min(b.visible, i)
 		if !slices.ContainsFunc(hiddenTypes[f.Name], func(t arrow.DataType) bool { return arrow.TypeEqual(t, f.Type) }) {
-			return nil, fmt.Errorf("batch: hidden column %q has type %s", f.Name, f.Type)
+			return nil, fmt.Errorf("batch: hidden column %q has type %s, it may have %v", f.Name, f.Type, hiddenTypes[f.Name])
+		}
+		if at := slices.Index(hiddenOrder, f.Name); at > last {
+			last = at
+		} else {
+			return nil, fmt.Errorf("batch: hidden column %q stands behind %q: their order is %v", f.Name, hiddenOrder[last], hiddenOrder)
+		}
+		if f.Name != PartColumn && f.Name != OffsetColumn && rec.Column(i).NullN() > 0 {
+			return nil, fmt.Errorf("batch: hidden column %q has %d nulls", f.Name, rec.Column(i).NullN())
 		}
 	}
+	b.bound()
+	return b, nil
+}
+
+// bound computes the bounds of the event time.
+func (b *Batch) bound() {
+	b.min, b.max = NoTime, NoTime
 	if t := b.Times(); len(t) > 0 {
 		b.min, b.max = slices.Min(t), slices.Max(t)
 	}
-	return b, nil
 }
 
 var hiddenTypes = map[string][]arrow.DataType{

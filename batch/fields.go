@@ -19,8 +19,8 @@ var (
 	decimalType  = reflect.TypeFor[decimal128.Num]()
 )
 
-// tag is a parsed struct tag.
-type tag struct {
+// options is a parsed struct tag.
+type options struct {
 	name    string
 	skip    bool
 	date    bool
@@ -79,7 +79,7 @@ func unique(fields []field) error {
 }
 
 // newField maps a Go type.
-func newField(t reflect.Type, path string, tg tag, parents []reflect.Type) (f field, err error) {
+func newField(t reflect.Type, path string, tg options, parents []reflect.Type) (f field, err error) {
 	f = field{path: path, goType: t}
 	if t.Kind() == reflect.Pointer {
 		f.pointer, f.nullable, f.goType = true, true, t.Elem()
@@ -114,7 +114,7 @@ func newField(t reflect.Type, path string, tg tag, parents []reflect.Type) (f fi
 }
 
 // scalar maps a type that is neither list nor struct. A nil type: it is one, or a decimal without precision.
-func scalar(t reflect.Type, tg tag) (kind, arrow.DataType) {
+func scalar(t reflect.Type, tg options) (kind, arrow.DataType) {
 	switch {
 	case t == timeType && tg.date:
 		return kindDate, arrow.FixedWidthTypes.Date32
@@ -154,7 +154,7 @@ var scalars = map[reflect.Kind]struct {
 }
 
 // misfit names an option that a value of that kind does not have.
-func (tg tag) misfit(k kind) string {
+func (tg options) misfit(k kind) string {
 	switch {
 	case tg.date && k != kindDate:
 		return "date"
@@ -167,8 +167,8 @@ func (tg tag) misfit(k kind) string {
 }
 
 // parseTag reads name,option,option...
-func parseTag(s string) (tag, error) {
-	out := tag{unit: arrow.Microsecond, skip: s == "-"}
+func parseTag(s string) (options, error) {
+	out := options{unit: arrow.Microsecond, skip: s == "-"}
 	parts := optionPattern.FindAllString(s, -1)
 	if !strings.HasPrefix(s, ",") && len(parts) > 0 {
 		out.name, parts = parts[0], parts[1:]

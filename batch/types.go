@@ -2,6 +2,8 @@ package batch
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 )
@@ -39,6 +41,33 @@ func children(t arrow.DataType) []arrow.Field {
 		return n.Fields()
 	}
 	return nil
+}
+
+// Supported says whether all functions of this package take values of type t: the types of SupportedTypes, and dictionaries
+// of them, which a Builder does not make.
+func Supported(t arrow.DataType) error {
+	if d, ok := t.(*arrow.DictionaryType); ok {
+		t = d.ValueType
+	}
+	if classes[t.ID()] == 0 {
+		return fmt.Errorf("type %s is not supported", t)
+	}
+	for _, f := range children(t) {
+		if err := Supported(f.Type); err != nil {
+			return fmt.Errorf("%w (field %q of %s)", err, f.Name, t)
+		}
+	}
+	return nil
+}
+
+// SupportedTypes names the types that a column may have, sorted.
+func SupportedTypes() []string {
+	var out []string
+	for id := range classes {
+		out = append(out, strings.ToLower(id.String()))
+	}
+	slices.Sort(out)
+	return out
 }
 
 // buildable says whether a Builder can make a column of that type.
