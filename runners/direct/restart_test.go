@@ -77,6 +77,7 @@ func sourceGen(keys int64) *rapid.Generator[sourceSpec] {
 func crashing(t *rapid.T) func(run int) Options {
 	return func(run int) Options {
 		o := Options{
+			Retries:        100,
 			Workers:        rapid.IntRange(1, 4).Draw(t, "workers"),
 			BundleElements: rapid.IntRange(1, 30).Draw(t, "elements"),
 			BundleBytes:    rapid.SampledFrom([]int{1, 100, 1 << 20}).Draw(t, "bytes"),
@@ -105,6 +106,7 @@ func TestRestartsMemory(t *testing.T) {
 // restarts compares a pipeline of one or two sources, a map, a keyed sum and a keyed sink with a loop.
 func restarts(t *rapid.T, open opener) {
 	const name = "restarts"
+	failures.Clear()
 	keys := rapid.Int64Range(1, 8).Draw(t, "keys")
 	specs := rapid.SliceOfN(sourceGen(keys), 1, 2).Draw(t, "sources")
 	reshuffle := rapid.Bool().Draw(t, "reshuffle") // gives up the order

@@ -31,7 +31,7 @@ func TestRunningSum(t *testing.T) {
 		p, s := beam.NewPipelineWithRoot()
 		sums := beam.ParDo(s, newRunningSum(t.Name()), beam.ParDo(s, &doubleFn{}, read(s, spec)))
 		beam.ParDo0(s, newKeep(t.Name()), sums)
-		r := mustRun(t, p, Options{Workers: workers})
+		r := mustRun(t, p, Options{Workers: workers, Retries: 100})
 		checkSums(t, t.Name(), 2, spec)
 		if r.State != Finished {
 			t.Errorf("state is %s", r.State)

@@ -15,6 +15,7 @@ type handed struct {
 	w       *work
 	outs    []queued
 	rest    []queued
+	bytes   int64 // of outs
 	durable *store.Pending
 }
 
@@ -75,7 +76,9 @@ func (e *Engine) writeBundle(b *store.Batch, h *handed) {
 		return queued{st, group, it}
 	}
 	for _, c := range w.out.chunks {
-		h.outs = append(h.outs, put(c.st, c.group, item{n: c.n, ts: c.ts, data: c.seal()}))
+		q := put(c.st, c.group, item{n: c.n, ts: c.ts, data: c.seal()})
+		h.bytes += int64(q.it.size)
+		h.outs = append(h.outs, q)
 	}
 	for _, r := range w.b.Residuals {
 		it := item{n: 1, ts: r.Hold, data: r.Elem}
@@ -107,11 +110,12 @@ func (e *Engine) writeMarks(b *store.Batch) {
 
 // runAhead lets the rest of a restriction go on: its next bundle commits after this one.
 func (e *Engine) runAhead(h *handed) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.coming += h.bytes
 	if len(h.rest) == 0 {
 		return
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	for _, q := range h.rest {
 		e.offer(q.st.enqueue(q.group, q.it))
 	}
@@ -137,6 +141,7 @@ func (e *Engine) publish(h *handed) {
 		e.unmark(l.st, &h.w.items[i])
 	}
 	e.consumed(l, len(h.w.items))
+	e.coming -= h.bytes
 	for _, q := range h.rest {
 		e.mark(q.st, &q.it)
 	}

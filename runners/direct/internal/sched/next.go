@@ -48,7 +48,7 @@ func (e *Engine) next() *work {
 func (e *Engine) pick() *work {
 	for i := len(e.stages) - 1; i >= 0; i-- {
 		s := e.stages[i]
-		if s.ready.len() == 0 || (s.Kind == graph.Source && (e.stopping || e.backlog > e.cfg.Memory/2)) {
+		if s.ready.len() == 0 || (s.Kind == graph.Source && (e.stopping || e.backlog+e.coming > e.cfg.Memory/2)) {
 			continue
 		}
 		l := s.ready.pop()

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -95,6 +96,7 @@ type Engine struct {
 	sources   int    // restrictions that are not done
 	delayed   delayHeap
 	backlog   int64 // bytes queued, restrictions not counted
+	coming    int64 // bytes handed to the store that will be queued
 	resident  int64 // the part of it that is in memory
 	wake      int64 // processing time of the next delay or timer, ms
 	stopTimer func() bool
@@ -229,7 +231,7 @@ func (e *Engine) retry(w *work, err error) {
 	}
 	e.mu.Unlock()
 	if giveUp {
-		e.fail(fmt.Errorf("step %q%s failed in %d attempts: %w", l.st.Name, l.where(), l.attempts, err))
+		e.fail(fmt.Errorf("step %s%s failed in %d attempts: %w", strings.Join(l.st.Steps, " -> "), l.where(), l.attempts, err))
 		return
 	}
 	e.cfg.Log.Warn("bundle failed and is tried again", "step", l.st.Name, "attempt", l.attempts, "error", err)
