@@ -12,6 +12,13 @@ import (
 	"github.com/millrace-io/millrace/batch"
 )
 
+var (
+	i64  = arrow.PrimitiveTypes.Int64
+	f64  = arrow.PrimitiveTypes.Float64
+	text = arrow.BinaryTypes.String
+	ns   = &arrow.TimestampType{Unit: arrow.Nanosecond}
+)
+
 // column makes a schema of one nullable column v.
 func column(t arrow.DataType) *arrow.Schema {
 	return arrow.NewSchema([]arrow.Field{{Name: "v", Type: t, Nullable: true}}, nil)
@@ -70,7 +77,6 @@ func show(a arrow.Array) string {
 }
 
 func TestValues(t *testing.T) {
-	i64, f64, text := arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Float64, arrow.BinaryTypes.String
 	us := &arrow.TimestampType{Unit: arrow.Microsecond}
 	for _, tc := range []struct {
 		name string
@@ -113,67 +119,68 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// rejected are records that do not fit a column v of the type, and what is said of them.
+var rejected = []struct {
+	typ    arrow.DataType
+	record string
+	want   string
+}{
+	{i64, `{"v":0.1}`, `column "v": the number 0.1 is not a whole number for a column of type int64 (at byte 5)`},
+	{i64, `{"v":500000000000000000001}`, `column "v": the number 500000000000000000001 is out of range for a column of type int64 (at byte 5)`},
+	{i64, `{"v":99999999999999999999}`, `column "v": the number 99999999999999999999 is out of range for a column of type int64 (at byte 5)`},
+	{i64, `{"v":1e999999999}`, `column "v": the number 1e999999999 is out of range for a column of type int64 (at byte 5)`},
+	{i64, `{"v":-1e-999999999}`, `column "v": the number -1e-999999999 is not a whole number for a column of type int64 (at byte 5)`},
+	{i64, `{"v":01}`, `column "v": the number has a leading zero (at byte 5)`},
+	{i64, `{"v":1x}`, `'x' where ',' or '}' is expected (at byte 6)`},
+	{i64, `{"v":true}`, `column "v": a boolean where a number is expected (at byte 5)`},
+	{i64, `{"v":"x"}`, `column "v": the text "x" is no int64 that the column takes (at byte 5)`},
+	{i64, `{"v":" 1"}`, `column "v": the text " 1" is no int64 that the column takes (at byte 5)`},
+	{i64, `{"v":""}`, `column "v": the text "" is no int64 that the column takes (at byte 5)`},
+	{i64, `{"v":{}}`, `column "v": an object where a number is expected (at byte 5)`},
+	{arrow.PrimitiveTypes.Int8, `{"v":128}`, `column "v": the number 128 is out of range for a column of type int8 (at byte 5)`},
+	{arrow.PrimitiveTypes.Uint8, `{"v":-1}`, `column "v": the number -1 is out of range for a column of type uint8 (at byte 5)`},
+	{f64, `{"v":NaN}`, `column "v": NaN is not JSON (at byte 5)`},
+	{f64, `{"v":-Infinity}`, `column "v": -Infinity is not JSON (at byte 5)`},
+	{f64, `{"v":1e400}`, `column "v": the number 1e400 is out of range for a column of type float64 (at byte 5)`},
+	{f64, `{"v":1.}`, `column "v": the number has no digits behind its point (at byte 7)`},
+	{f64, `{"v":1e}`, `column "v": the number has no digits in its exponent (at byte 7)`},
+	{arrow.PrimitiveTypes.Float32, `{"v":1e39}`, `column "v": the number 1e39 is out of range for a column of type float32 (at byte 5)`},
+	{&arrow.Decimal128Type{Precision: 4, Scale: 1}, `{"v":0.25}`, `column "v": the number 0.25 has more decimal places than the column for a column of type decimal(4, 1) (at byte 5)`},
+	{&arrow.Decimal128Type{Precision: 4, Scale: 1}, `{"v":1000}`, `column "v": the number 1000 is out of range for a column of type decimal(4, 1) (at byte 5)`},
+	{text, "{\"v\":\"a\xFFb\"}", `column "v": byte 0xFF is not valid UTF-8 (at byte 7)`},
+	{text, "{\"v\":\"\\n\xC3\"}", `column "v": byte 0xC3 is not valid UTF-8 (at byte 8)`},
+	{text, `{"v":"\ud83d"}`, `column "v": half of a surrogate pair in a string (at byte 6)`},
+	{text, `{"v":"\ude00\ud83d"}`, `column "v": half of a surrogate pair in a string (at byte 6)`},
+	{text, `{"v":"\x"}`, `column "v": unknown escape in a string (at byte 6)`},
+	{text, `{"v":"\u12g4"}`, `column "v": \u needs four hexadecimal digits (at byte 6)`},
+	{text, "{\"v\":\"a\tb\"}", `column "v": control character 0x09 in a string (at byte 7)`},
+	{text, `{"v":"abc`, `column "v": the string has no end (at byte 5)`},
+	{text, `{"v":{}}`, `column "v": an object where a string is expected (at byte 5)`},
+	{arrow.BinaryTypes.Binary, `{"v":"AP8"}`, `column "v": the text "AP8" is not base64 with padding (at byte 5)`},
+	{&arrow.FixedSizeBinaryType{ByteWidth: 3}, `{"v":"AP8="}`, `column "v": the text holds 2 bytes, and the column takes 3 (at byte 5)`},
+	{ns, `{"v":"1600-01-01T00:00:00Z"}`, `column "v": the text "1600-01-01T00:00:00Z" is no timestamp[ns] that the column takes (at byte 5)`},
+	{ns, `{"v":"2019-02-29"}`, `column "v": the text "2019-02-29" is no timestamp[ns] that the column takes (at byte 5)`},
+	{ns, `{"v":"2019-02-28T24:00:00"}`, `column "v": the text "2019-02-28T24:00:00" is no timestamp[ns] that the column takes (at byte 5)`},
+	{ns, `{"v":false}`, `column "v": a boolean where a string or a number is expected (at byte 5)`},
+	{arrow.ListOf(i64), `{"v":[1,"x"]}`, `column "v[1]": the text "x" is no int64 that the column takes (at byte 8)`},
+	{arrow.ListOfNonNullable(i64), `{"v":[1,null]}`, `column "v[1]": the field is null, and the column takes none (at byte 8)`},
+	{arrow.ListOf(arrow.StructOf(arrow.Field{Name: "a", Type: arrow.ListOf(i64)})), `{"v":[{"a":[[1]]}]}`, `column "v[0].a[0]": an array where a number is expected (at byte 12)`},
+	{arrow.ListOf(arrow.StructOf(arrow.Field{Name: "a", Type: i64})), `{"v":[{}]}`, `column "v[0].a": the field is missing, and the column takes no null (at byte 6)`},
+	{i64, `null`, `null where an object is expected (at byte 0)`},
+	{i64, `[1]`, `an array where an object is expected (at byte 0)`},
+	{i64, `{"v":1} {"v":2}`, `there is more behind the end of the object (at byte 8)`},
+	{i64, `{"v":1,}`, `'}' where a field name is expected (at byte 7)`},
+	{i64, `{"v" 1}`, `'1' where ':' is expected (at byte 5)`},
+	{i64, `{"v":1`, `the record ends where ',' or '}' is expected (at byte 6)`},
+	{i64, `{"v":`, `column "v": the record ends where a value is expected (at byte 5)`},
+	{i64, `{"x":tru}`, `'t' where a value is expected (at byte 5)`},
+	{i64, `{"x":` + strings.Repeat("[", 200), `values are nested too deeply (at byte 133)`},
+	{i64, "", "the message is empty (at byte 0)"},
+	{i64, "\xEF\xBB\xBF \n", "the message is empty (at byte 5)"},
+}
+
 func TestRejected(t *testing.T) {
-	i64, f64, text := arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Float64, arrow.BinaryTypes.String
-	ns := &arrow.TimestampType{Unit: arrow.Nanosecond}
-	for _, tc := range []struct {
-		typ    arrow.DataType
-		record string
-		want   string
-	}{
-		{i64, `{"v":0.1}`, `column "v": the number 0.1 is not a whole number for a column of type int64 (at byte 5)`},
-		{i64, `{"v":500000000000000000001}`, `column "v": the number 500000000000000000001 is out of range for a column of type int64 (at byte 5)`},
-		{i64, `{"v":99999999999999999999}`, `column "v": the number 99999999999999999999 is out of range for a column of type int64 (at byte 5)`},
-		{i64, `{"v":1e999999999}`, `column "v": the number 1e999999999 is out of range for a column of type int64 (at byte 5)`},
-		{i64, `{"v":-1e-999999999}`, `column "v": the number -1e-999999999 is not a whole number for a column of type int64 (at byte 5)`},
-		{i64, `{"v":01}`, `column "v": the number has a leading zero (at byte 5)`},
-		{i64, `{"v":1x}`, `'x' where ',' or '}' is expected (at byte 6)`},
-		{i64, `{"v":true}`, `column "v": a boolean where a number is expected (at byte 5)`},
-		{i64, `{"v":"x"}`, `column "v": the text "x" is no int64 that the column takes (at byte 5)`},
-		{i64, `{"v":" 1"}`, `column "v": the text " 1" is no int64 that the column takes (at byte 5)`},
-		{i64, `{"v":""}`, `column "v": the text "" is no int64 that the column takes (at byte 5)`},
-		{i64, `{"v":{}}`, `column "v": an object where a number is expected (at byte 5)`},
-		{arrow.PrimitiveTypes.Int8, `{"v":128}`, `column "v": the number 128 is out of range for a column of type int8 (at byte 5)`},
-		{arrow.PrimitiveTypes.Uint8, `{"v":-1}`, `column "v": the number -1 is out of range for a column of type uint8 (at byte 5)`},
-		{f64, `{"v":NaN}`, `column "v": NaN is not JSON (at byte 5)`},
-		{f64, `{"v":-Infinity}`, `column "v": -Infinity is not JSON (at byte 5)`},
-		{f64, `{"v":1e400}`, `column "v": the number 1e400 is out of range for a column of type float64 (at byte 5)`},
-		{f64, `{"v":1.}`, `column "v": the number has no digits behind its point (at byte 7)`},
-		{f64, `{"v":1e}`, `column "v": the number has no digits in its exponent (at byte 7)`},
-		{arrow.PrimitiveTypes.Float32, `{"v":1e39}`, `column "v": the number 1e39 is out of range for a column of type float32 (at byte 5)`},
-		{&arrow.Decimal128Type{Precision: 4, Scale: 1}, `{"v":0.25}`, `column "v": the number 0.25 has more decimal places than the column for a column of type decimal(4, 1) (at byte 5)`},
-		{&arrow.Decimal128Type{Precision: 4, Scale: 1}, `{"v":1000}`, `column "v": the number 1000 is out of range for a column of type decimal(4, 1) (at byte 5)`},
-		{text, "{\"v\":\"a\xFFb\"}", `column "v": byte 0xFF is not valid UTF-8 (at byte 7)`},
-		{text, "{\"v\":\"\\n\xC3\"}", `column "v": byte 0xC3 is not valid UTF-8 (at byte 8)`},
-		{text, `{"v":"\ud83d"}`, `column "v": half of a surrogate pair in a string (at byte 6)`},
-		{text, `{"v":"\ude00\ud83d"}`, `column "v": half of a surrogate pair in a string (at byte 6)`},
-		{text, `{"v":"\x"}`, `column "v": unknown escape in a string (at byte 6)`},
-		{text, `{"v":"\u12g4"}`, `column "v": \u needs four hexadecimal digits (at byte 6)`},
-		{text, "{\"v\":\"a\tb\"}", `column "v": control character 0x09 in a string (at byte 7)`},
-		{text, `{"v":"abc`, `column "v": the string has no end (at byte 5)`},
-		{text, `{"v":{}}`, `column "v": an object where a string is expected (at byte 5)`},
-		{arrow.BinaryTypes.Binary, `{"v":"AP8"}`, `column "v": the text "AP8" is not base64 with padding (at byte 5)`},
-		{&arrow.FixedSizeBinaryType{ByteWidth: 3}, `{"v":"AP8="}`, `column "v": the text holds 2 bytes, and the column takes 3 (at byte 5)`},
-		{ns, `{"v":"1600-01-01T00:00:00Z"}`, `column "v": the text "1600-01-01T00:00:00Z" is no timestamp[ns] that the column takes (at byte 5)`},
-		{ns, `{"v":"2019-02-29"}`, `column "v": the text "2019-02-29" is no timestamp[ns] that the column takes (at byte 5)`},
-		{ns, `{"v":"2019-02-28T24:00:00"}`, `column "v": the text "2019-02-28T24:00:00" is no timestamp[ns] that the column takes (at byte 5)`},
-		{ns, `{"v":false}`, `column "v": a boolean where a string or a number is expected (at byte 5)`},
-		{arrow.ListOf(i64), `{"v":[1,"x"]}`, `column "v[1]": the text "x" is no int64 that the column takes (at byte 8)`},
-		{arrow.ListOfNonNullable(i64), `{"v":[1,null]}`, `column "v[1]": the field is null, and the column takes none (at byte 8)`},
-		{arrow.ListOf(arrow.StructOf(arrow.Field{Name: "a", Type: arrow.ListOf(i64)})), `{"v":[{"a":[[1]]}]}`, `column "v[0].a[0]": an array where a number is expected (at byte 12)`},
-		{arrow.ListOf(arrow.StructOf(arrow.Field{Name: "a", Type: i64})), `{"v":[{}]}`, `column "v[0].a": the field is missing, and the column takes no null (at byte 6)`},
-		{i64, `null`, `null where an object is expected (at byte 0)`},
-		{i64, `[1]`, `an array where an object is expected (at byte 0)`},
-		{i64, `{"v":1} {"v":2}`, `there is more behind the end of the object (at byte 8)`},
-		{i64, `{"v":1,}`, `'}' where a field name is expected (at byte 7)`},
-		{i64, `{"v" 1}`, `'1' where ':' is expected (at byte 5)`},
-		{i64, `{"v":1`, `the record ends where ',' or '}' is expected (at byte 6)`},
-		{i64, `{"v":`, `column "v": the record ends where a value is expected (at byte 5)`},
-		{i64, `{"x":tru}`, `'t' where a value is expected (at byte 5)`},
-		{i64, `{"x":` + strings.Repeat("[", 200), `values are nested too deeply (at byte 133)`},
-		{i64, "", "the message is empty (at byte 0)"},
-		{i64, "\xEF\xBB\xBF \n", "the message is empty (at byte 5)"},
-	} {
+	for _, tc := range rejected {
 		got := decode(t, column(tc.typ), Options{}, tc.record, `{"v":null}`)
 		want := decoded{cols: []string{"[(null)]"}, errs: []string{tc.want}}
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(decoded{})); diff != "" {

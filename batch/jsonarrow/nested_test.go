@@ -158,6 +158,11 @@ func TestTimeForms(t *testing.T) {
 			}
 			b.Rollback()
 		}
+		for in, want := range map[string]int64{"1.5": 1500000, "1970-01-01T00:00:01Z": 1000000, "-0.0000001": -1, "1970-01-01 01:00": -1, "x": -1, "1 ": -1} {
+			if us, ok := d.ParseTime([]byte(in)); ok != (want != -1 || in[0] == '-') || ok && us != want {
+				t.Errorf("%q: %d, %v", in, us, ok)
+			}
+		}
 		if err := d.Append(b, []byte(`{"v":"1969-12-31T23:59:58.9999995Z"}`)); err != nil {
 			t.Fatal(err)
 		}

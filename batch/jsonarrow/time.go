@@ -4,6 +4,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
 )
 
 // civil is a date and time of day as written. Years are 0 to 9999.
@@ -49,6 +51,23 @@ func (d *Decoder) temporal(n *node, c byte) *RowError {
 	}
 	d.put(n, v)
 	return nil
+}
+
+// ParseTime reads text in the forms that a timestamp column takes: one of a string, or a number in Epoch units. It gives
+// microseconds, cut down.
+func (d *Decoder) ParseTime(text []byte) (us int64, ok bool) {
+	s := scanner{data: text}
+	var num number
+	if s.number(&num) == nil && s.pos == len(text) {
+		v, fault := num.int64(unitDigits[arrow.Microsecond]-epochDigits[d.o.Epoch], true)
+		return v, fault == ""
+	}
+	sec, nano, ok := d.instant(text)
+	if !ok {
+		return 0, false
+	}
+	us, ok = scale(sec, 1e6)
+	return us + nano/1000, ok && us <= math.MaxInt64-nano/1000
 }
 
 // put adds a value, and notes it if it is the event time.
