@@ -36,6 +36,17 @@ func (c *Control) attach(e *sched.Engine) {
 	}
 }
 
+// Quiet reports whether the run has nothing to do until a source has something new or the clock moves on: nothing is
+// queued, in flight, not yet durable or due. Sources that wait for their resume delay, and bundles of theirs that emit
+// nothing and move no watermark, do not count, so a source may ask from within its own bundle. False before the run has
+// begun.
+func (c *Control) Quiet() bool {
+	c.mu.Lock()
+	e := c.e
+	c.mu.Unlock()
+	return e != nil && e.Quiet()
+}
+
 // Progress returns where the steps stand, producers before consumers; nil before the run has begun.
 func (c *Control) Progress() []Step {
 	c.mu.Lock()

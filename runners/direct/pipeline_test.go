@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	beam.RegisterCoder(reflect.TypeFor[span](), encodeSpan, decodeSpan)
 	for _, fn := range []any{
 		&partitionsFn{}, &sourceFn{}, &doubleFn{}, &shiftFn{}, &routeFn{}, newRunningSum(""), newKeep(""), &gatherFn{},
-		newWindows(0), newBuffer(""), &failing{}, &blocking{},
+		newWindows(0), &scripted{}, newBuffer(""), &failing{}, &blocking{},
 	} {
 		beam.RegisterDoFn(fn)
 	}

@@ -113,6 +113,9 @@ func (e *Engine) runAhead(h *handed) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.coming += h.bytes
+	if len(h.rest) != 1 || h.rest[0].it.ts != h.w.items[0].ts {
+		e.unsettle(h.w)
+	}
 	if len(h.rest) == 0 {
 		return
 	}
@@ -155,7 +158,7 @@ func (e *Engine) publish(h *handed) {
 	}
 	e.setTimers(l, h.w.b.Timers)
 	l.busy, l.attempts = false, 0
-	e.inflight--
+	e.settled(h.w)
 	changed := e.marks.Advance()
 	e.offer(l)
 	for _, f := range fed {

@@ -16,7 +16,7 @@ import (
 func (e *Engine) execute(ctx context.Context, w *work) error {
 	st := w.lane.st
 	w.b = fnio.Bundle{ID: strconv.FormatUint(w.seq, 10), Out: &w.out}
-	w.out = outputs{e: e}
+	w.out = outputs{e: e, w: w}
 	if w.lane.state != nil {
 		w.b.State = w.lane.state
 	}

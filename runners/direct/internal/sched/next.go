@@ -19,6 +19,7 @@ type work struct {
 	fired []fnio.Timer
 	b     fnio.Bundle
 	out   outputs
+	loud  bool // counted in unsettled
 }
 
 // next waits for work. It returns nil when the run is over.
@@ -65,6 +66,9 @@ func (e *Engine) take(l *lane) *work {
 	l.st.bundles++
 	l.busy = true
 	w := &work{lane: l, seq: e.seq}
+	if l.st.Kind != graph.Source {
+		e.unsettle(w)
+	}
 	if l.timers != nil {
 		w.fired = l.timers.TakeEvent(l.st.mark.Input(), timersPerBundle)
 		if len(w.fired) == 0 {

@@ -15,6 +15,7 @@ const keepBytes = 32 << 10
 // outputs collects what a bundle emits: for every consumer and key group, chunks of whole elements.
 type outputs struct {
 	e      *Engine
+	w      *work
 	open   [][]*chunk // by stage and key group
 	chunks []*chunk   // in order of their first element
 }
@@ -68,6 +69,7 @@ func (o *outputs) add(st *stage, group uint16, ts int64, elem []byte) {
 func (o *outputs) chunkFor(st *stage, group uint16, size int) *chunk {
 	if o.open == nil {
 		o.open = make([][]*chunk, len(o.e.stages))
+		o.e.emits(o.w)
 	}
 	if o.open[st.Index] == nil {
 		o.open[st.Index] = make([]*chunk, max(1, len(st.lanes)))

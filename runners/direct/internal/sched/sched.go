@@ -93,6 +93,7 @@ type Engine struct {
 	byMark    map[*wm.Stage]*stage
 	seq       uint64 // number of the last bundle
 	inflight  int    // bundles that were taken and are not published
+	unsettled int    // of them, those that Quiet waits for
 	sources   int    // restrictions that are not done
 	delayed   delayHeap
 	backlog   int64 // bytes queued, restrictions not counted
@@ -216,23 +217,24 @@ func (e *Engine) retry(w *work, err error) {
 	l := w.lane
 	e.mu.Lock()
 	l.attempts++
-	giveUp := l.attempts > e.cfg.Retries || errors.Is(err, context.Canceled)
-	if !giveUp {
+	attempts := l.attempts
+	again := attempts <= e.cfg.Retries && !errors.Is(err, context.Canceled)
+	if again {
 		if l.state != nil {
 			l.state.Reset()
 		}
 		if l.timers != nil {
 			l.timers.Return(w.fired)
 		}
-		e.inflight--
+		e.settled(w)
 		l.busy, l.ready = false, true
 		l.st.ready.pushFront(l)
 		e.cond.Broadcast()
 	}
 	e.mu.Unlock()
-	if giveUp {
-		e.fail(fmt.Errorf("step %s%s failed in %d attempts: %w", strings.Join(l.st.Steps, " -> "), l.where(), l.attempts, err))
+	if again {
+		e.cfg.Log.Warn("bundle failed and is tried again", "step", l.st.Name, "attempt", attempts, "error", err)
 		return
 	}
-	e.cfg.Log.Warn("bundle failed and is tried again", "step", l.st.Name, "attempt", l.attempts, "error", err)
+	e.fail(fmt.Errorf("step %s%s failed in %d attempts: %w", strings.Join(l.st.Steps, " -> "), l.where(), attempts, err))
 }
