@@ -20,9 +20,32 @@ func BenchmarkTake(b *testing.B) {
 	}
 }
 
+// 20 columns, half numbers, half strings, with event time and position.
 func BenchmarkBuilder(b *testing.B) {
+	schema := wide(b, 1).Schema()
+	out, err := batch.NewBuilder(schema, batch.BuilderOptions{Time: true, Offsets: batch.IntOffsets})
+	if err != nil {
+		b.Fatal(err)
+	}
+	cols := make([]*batch.Column, schema.NumFields())
+	for i := range cols {
+		cols[i] = out.Col(i)
+	}
 	for b.Loop() {
-		wide(b, 16<<10)
+		for i := range int64(16 << 10) {
+			for k := 0; k < len(cols); k += 2 {
+				cols[k].Int64(i)
+				cols[k+1].String("12345")
+			}
+			out.Time(i)
+			out.Position("topic/0", i, 0)
+			if err := out.EndRow(); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if _, err := out.Build(); err != nil {
+			b.Fatal(err)
+		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(16<<10), "ns/row")
 }
@@ -76,4 +99,50 @@ func BenchmarkMappingAppend(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(16<<10), "ns/row")
+}
+
+func BenchmarkHash(b *testing.B) {
+	in := wide(b, 16<<10)
+	for b.Loop() {
+		if _, err := batch.Hash(in, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(16<<10), "ns/row")
+}
+
+func BenchmarkSplitByHash(b *testing.B) {
+	in := wide(b, 16<<10)
+	hashes, err := batch.Hash(in, []int{0})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := batch.SplitByHash(in, hashes, 32); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(16<<10), "ns/row")
+}
+
+func BenchmarkEqualRows(b *testing.B) {
+	in := wide(b, 100)
+	for b.Loop() {
+		if !batch.EqualRows(batch.Row{Batch: in, Index: 7}, batch.Row{Batch: in, Index: 7}, nil) {
+			b.Fatal("unequal")
+		}
+	}
+}
+
+func BenchmarkConcat(b *testing.B) {
+	in := wide(b, 1<<10)
+	var all []*batch.Batch
+	for range 16 {
+		all = append(all, in)
+	}
+	for b.Loop() {
+		if _, err := batch.Concat(all); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

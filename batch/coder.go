@@ -3,11 +3,11 @@ package batch
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"unsafe"
 
-	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/zeebo/xxh3"
@@ -55,7 +55,8 @@ func encode(b *Batch, options []ipc.Option) ([]byte, error) {
 }
 
 // Decode reads what Encode wrote. The batch refers to data, which must not be changed any more. Bytes that are cut off or
-// changed give an error that wraps ErrDamaged.
+// changed give an error that wraps ErrDamaged. The checksum tells: Arrow's own reader believes the lengths in its metadata, and
+// some would take all memory. So Decode is for bytes that Encode wrote, not for what a stranger sends.
 func Decode(data []byte) (*Batch, error) {
 	if len(data) < headerLen || string(data[:len(magic)]) != magic {
 		return nil, fmt.Errorf("batch: decode %d bytes: %w: they do not begin with %q", len(data), ErrDamaged, magic)
@@ -67,18 +68,18 @@ func Decode(data []byte) (*Batch, error) {
 	if uintptr(unsafe.Pointer(unsafe.SliceData(stream)))%8 != 0 {
 		stream = bytes.Clone(stream)
 	}
-	rec, err := decodeStream(stream)
+	b, err := decodeStream(stream)
 	if err != nil {
 		return nil, fmt.Errorf("batch: decode %d bytes: %w: %w", len(data), ErrDamaged, err)
 	}
-	return New(rec)
+	return b, nil
 }
 
 // decodeStream reads a stream of one record batch. Arrow panics on some streams that are no such thing.
-func decodeStream(stream []byte) (rec arrow.RecordBatch, err error) {
+func decodeStream(stream []byte) (b *Batch, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			rec, err = nil, fmt.Errorf("arrow: %v", p)
+			b, err = nil, fmt.Errorf("arrow: %v", p)
 		}
 	}()
 	budget := &budget{left: maxRatio * (len(stream) + 64)}
@@ -86,15 +87,15 @@ func decodeStream(stream []byte) (rec arrow.RecordBatch, err error) {
 	if err != nil {
 		return nil, err
 	}
-	rec, err = r.Read()
+	rec, err := r.Read()
 	if err != nil {
 		return nil, err
 	}
 	rec.Retain() // for good: it belongs to the garbage collector
 	if _, err := r.Read(); err != io.EOF {
-		return nil, fmt.Errorf("there is more than one record batch")
+		return nil, errors.New("there is more than one record batch")
 	}
-	return rec, nil
+	return New(rec)
 }
 
 // messages cuts a stream into messages without copying.

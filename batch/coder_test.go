@@ -1,14 +1,17 @@
 package batch_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/google/go-cmp/cmp"
+	"github.com/zeebo/xxh3"
 	"pgregory.net/rapid"
 
 	"github.com/millrace-io/millrace/batch"
@@ -109,6 +112,61 @@ func TestEncodeLZ4Shrinks(t *testing.T) {
 	if len(small)*10 > len(plain) {
 		t.Errorf("%d bytes, plain %d", len(small), len(plain))
 	}
+}
+
+// sum makes the checksum right.
+func sum(data []byte) []byte {
+	out := slices.Clone(data)
+	binary.LittleEndian.PutUint64(out[8:], xxh3.Hash(out[16:]))
+	return out
+}
+
+// A stream that was cut before its checksum was taken is found by its structure.
+func TestDecodeCut(t *testing.T) {
+	type row struct {
+		A *int64
+		S string
+		L []struct{ X []byte }
+	}
+	b := build(t, row{S: strings.Repeat("one", 100)}, row{A: new(int64)})
+	for _, encode := range []func(*batch.Batch) ([]byte, error){batch.Encode, batch.EncodeLZ4} {
+		data, err := encode(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 16; i < len(data); i++ {
+			if _, err := batch.Decode(sum(data[:i])); !errors.Is(err, batch.ErrDamaged) {
+				t.Fatalf("cut to %d of %d bytes: %v", i, len(data), err)
+			}
+		}
+		const end = 8
+		twice := append(slices.Clone(data[:len(data)-end]), data[16:]...)
+		if _, err := batch.Decode(sum(twice)); !errors.Is(err, batch.ErrDamaged) {
+			t.Fatalf("two streams: %v", err)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, encode := range []func(*batch.Batch) ([]byte, error){batch.Encode, batch.EncodeLZ4} {
+		data, err := encode(rowsWith(f, batch.BuilderOptions{Time: true, Offsets: batch.BytesOffsets}, func(b *batch.Builder, i int) {
+			b.Time(int64(i))
+			b.BytesPosition("p", []byte{1}, 0)
+		}))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		b, err := batch.Decode(data)
+		if err != nil && !errors.Is(err, batch.ErrDamaged) {
+			t.Error(err)
+		}
+		if err == nil && b.Rows() != 2 {
+			t.Errorf("%d rows, and a right checksum", b.Rows())
+		}
+	})
 }
 
 // wide makes n rows of 20 columns: half numbers, half strings.

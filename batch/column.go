@@ -90,7 +90,12 @@ func (c *Column) String(v string) {
 		c.misused = true
 		return
 	}
-	c.data = append(c.data, v...)
+	if n := len(c.data); n+len(v) > cap(c.data) {
+		c.data = append(c.data, v...)
+	} else { // append would write the pointer again, with a barrier while the garbage collector runs
+		c.data = c.data[:n+len(v)]
+		copy(c.data[n:], v)
+	}
 	c.ends = append(c.ends, int32(len(c.data)))
 }
 
@@ -100,7 +105,12 @@ func (c *Column) Bytes(v []byte) {
 		c.misused = true
 		return
 	}
-	c.data = append(c.data, v...)
+	if n := len(c.data); n+len(v) > cap(c.data) {
+		c.data = append(c.data, v...)
+	} else { // append would write the pointer again, with a barrier while the garbage collector runs
+		c.data = c.data[:n+len(v)]
+		copy(c.data[n:], v)
+	}
 	c.ends = append(c.ends, int32(len(c.data)))
 }
 

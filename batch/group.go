@@ -10,7 +10,7 @@ func (b *Batch) Filter(keep []bool) (*Batch, error) {
 	if len(keep) != b.Rows() {
 		return nil, fmt.Errorf("batch: filter %d rows by %d marks", b.Rows(), len(keep))
 	}
-	var rows []int32
+	rows := make([]int32, 0, len(keep))
 	for i, k := range keep {
 		if k {
 			rows = append(rows, int32(i))

@@ -62,7 +62,7 @@ func EqualRows(a, b Row, cols []int) bool {
 		if cols != nil {
 			i = cols[k]
 		}
-		if !valueAt(a.Batch.Column(i), a.Index).equal(valueAt(b.Batch.Column(i), b.Index)) {
+		if !equalAt(a.Batch.Column(i), a.Index, b.Batch.Column(i), b.Index) {
 			return false
 		}
 	}

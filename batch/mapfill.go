@@ -125,7 +125,7 @@ func bytesOf(col arrow.Array) func(int) []byte {
 		return a.Value
 	}
 	at := stringsOf(col)
-	return func(i int) []byte { s := at(i); return unsafe.Slice(unsafe.StringData(s), len(s)) }
+	return func(i int) []byte { return stringBytes(at(i)) }
 }
 
 // fillBytes copies the bytes of all rows into one allocation.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -60,9 +61,9 @@ func valueAt(col arrow.Array, i int) value {
 		v := a.Value(i)
 		return value{tag: decimalTag(a.DataType()), lo: v.LowBits(), hi: uint64(v.HighBits())}
 	case *array.String:
-		return value{tag: tagString, bytes: bytesIn(a, i)}
+		return value{tag: tagString, bytes: stringBytes(a.Value(i))}
 	case *array.LargeString:
-		return value{tag: tagString, bytes: bytesIn(a, i)}
+		return value{tag: tagString, bytes: stringBytes(a.Value(i))}
 	case *array.Binary:
 		return value{tag: tagBinary, bytes: a.Value(i)}
 	case *array.LargeBinary:
@@ -147,7 +148,7 @@ func (v value) equal(o value) bool {
 	switch v.tag {
 	case tagList:
 		for k := range v.to - v.from {
-			if !valueAt(v.col, v.from+k).equal(valueAt(o.col, o.from+k)) {
+			if !equalAt(v.col, v.from+k, o.col, o.from+k) {
 				return false
 			}
 		}
@@ -157,7 +158,7 @@ func (v value) equal(o value) bool {
 			return false
 		}
 		for k := range a.NumField() {
-			if !valueAt(a.Field(k), v.from).equal(valueAt(b.Field(k), o.from)) {
+			if !equalAt(a.Field(k), v.from, b.Field(k), o.from) {
 				return false
 			}
 		}
@@ -210,9 +211,24 @@ func (v value) appendTagged(buf []byte) []byte {
 	return v.append(binary.AppendUvarint(buf, uint64(v.tag)))
 }
 
-// bytesIn shows the bytes of a string.
-func bytesIn(a array.BinaryLike, i int) []byte {
-	first := a.ValueOffset64(0)
-	from := a.ValueOffset64(i) - first
-	return a.ValueBytes()[from : from+int64(a.ValueLen(i))]
+// stringBytes shows the bytes of a string, which must not be changed.
+func stringBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// equalAt compares two values. The cases for the usual types give what the last one gives.
+func equalAt(a arrow.Array, i int, b arrow.Array, j int) bool {
+	switch x := a.(type) {
+	case *array.Int64:
+		if y, ok := b.(*array.Int64); ok && x.IsValid(i) && y.IsValid(j) {
+			return x.Value(i) == y.Value(j)
+		}
+	case *array.Float64:
+		if y, ok := b.(*array.Float64); ok && x.IsValid(i) && y.IsValid(j) {
+			return floatBits(x.Value(i)) == floatBits(y.Value(j))
+		}
+	case *array.String:
+		if y, ok := b.(*array.String); ok && x.IsValid(i) && y.IsValid(j) {
+			return x.Value(i) == y.Value(j)
+		}
+	}
+	return valueAt(a, i).equal(valueAt(b, j))
 }
