@@ -146,7 +146,7 @@ func Flatten(step string, ins ...Rows) Rows {
 	if n == nil {
 		return Rows{}
 	}
-	out := Rows{p: first.p, from: n, schema: first.schema, time: true}
+	out := Rows{p: first.p, from: n, schema: first.schema, time: true, role: first.role}
 	cols := make([]beam.PCollection, len(ins))
 	for i, in := range ins {
 		if diff := schemaDiff(first.schema, in.schema); diff != "" {
@@ -155,6 +155,9 @@ func Flatten(step string, ins ...Rows) Rows {
 		}
 		cols[i] = in.col
 		out.time = out.time && in.time
+		if in.role != out.role {
+			out.role = roleRows
+		}
 	}
 	n.schema, n.guarantee = first.schema, "stateless: order is kept within each input"
 	out.col = cols[0]
