@@ -15,9 +15,9 @@ import (
 // failures lists the records of a test that have failed already.
 var failures sync.Map
 
-// failOnce fails for some records when they are seen for the first time.
+// failOnce fails for some records of a named test when they are seen for the first time.
 func failOnce(test string, r *rec) error {
-	if r.Val%13 != 0 {
+	if test == "" || r.Val%13 != 0 {
 		return nil
 	}
 	if _, again := failures.LoadOrStore(fmt.Sprint(test, *r), true); again {
@@ -95,7 +95,7 @@ func (f *runningSum) OnTimer(sp state.Provider, tp timers.Provider, k string, t 
 	}
 	emit(mtime.FromTime(endOfTest), "log "+k, &rec{Part: -1, Val: n, Sum: sum})
 	f.Age.Clear(tp)
-	return errors.Join(f.Log.Clear(sp), f.Sum.Clear(sp), failOnce(f.Test+k, &rec{}))
+	return errors.Join(f.Log.Clear(sp), f.Sum.Clear(sp), failOnce(f.Test, &rec{Part: -1, Seq: int64(len(k))*100 + int64(k[len(k)-1])}))
 }
 
 // keep stores all records of a key in a bag and collects them when the input ends, so that it sees committed data once.
