@@ -14,6 +14,9 @@ type op struct {
 	val  []byte
 }
 
+// large says whether the value lies outside of Pebble in a store on disk.
+func (o op) large() bool { return o.kind == opSet && len(o.val) > maxInline }
+
 // Batch collects changes that become durable and visible together. They take effect in the order in which they were added,
 // so that a key that is set after its prefix was deleted stays. The zero value is an empty batch. It is not safe for
 // concurrent use.

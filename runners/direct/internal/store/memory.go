@@ -86,7 +86,10 @@ func (m *memory) Stats() Stats {
 func (m *memory) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.root, m.closed = nil, true
+	if m.closed {
+		return ErrClosed
+	}
+	m.root, m.bytes, m.closed = nil, 0, true
 	return nil
 }
 

@@ -23,7 +23,8 @@ type Store interface {
 	Commit(b *Batch) *Pending
 	// Stats returns counts since the store was opened, and sizes now.
 	Stats() Stats
-	// Close waits for the pending commits and releases the store. Reads and commits return ErrClosed from then on.
+	// Close waits for reads and commits under way and releases the store. Every other call returns ErrClosed from then on.
+	// It must not be called from within Scan.
 	Close() error
 }
 
