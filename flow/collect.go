@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"sync"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -16,18 +17,17 @@ import (
 
 // Collection holds rows in memory, for tests and for small results.
 type Collection[T any] struct {
-	step  string
-	store *object.Memory
-	bind  *batch.Binding[T]
+	sink *memorySink
+	bind *batch.Binding[T]
 }
 
 // Collect adds a sink that keeps the rows in memory, each once, through the same protocol as every sink. T sees the columns
 // that its fields name. Read them with Rows when the run has ended. What was collected is gone with the process, so a job
 // that collects cannot be resumed by another one.
 func Collect[T any](step string, in Rows) *Collection[T] {
-	c := &Collection[T]{step: step, store: object.NewMemory(step)}
+	c := &Collection[T]{sink: &memorySink{step: step, store: object.NewMemory(step)}}
 	if c.bind = bindTo[T](step, in); c.bind != nil {
-		Write(step, in, &memorySink{step, c.store})
+		Write(step, in, c.sink)
 	}
 	return c
 }
@@ -35,7 +35,7 @@ func Collect[T any](step string, in Rows) *Collection[T] {
 // Rows gives what is published, in the order of the commits; within one commit rows keep the order in which they came.
 func (c *Collection[T]) Rows(ctx context.Context) ([]T, error) {
 	var out []T
-	list, err := c.store.List(ctx, "")
+	list, err := c.sink.store.List(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -43,12 +43,12 @@ func (c *Collection[T]) Rows(ctx context.Context) ([]T, error) {
 		if !bytes.HasSuffix([]byte(info.Name), []byte(memoryExtension)) {
 			continue
 		}
-		data, err := c.store.Get(ctx, info.Name)
+		data, err := c.sink.store.Get(ctx, info.Name)
 		if err != nil {
 			return nil, err
 		}
 		if out, err = c.decode(data, out); err != nil {
-			return nil, fmt.Errorf("step %q: read what was collected: %w", c.step, err)
+			return nil, fmt.Errorf("step %q: read what was collected: %w", c.sink.step, err)
 		}
 	}
 	return out, nil
@@ -78,7 +78,26 @@ func (c *Collection[T]) decode(data []byte, out []T) ([]T, error) {
 
 const memoryExtension = ".rows"
 
-// memorySink writes to a store in memory.
+// Stores holds what Collect has collected in the runs of one job in this process, so that a job can be resumed that
+// collects. The zero value is ready.
+type Stores struct {
+	mu sync.Mutex
+	m  map[string]*object.Memory
+}
+
+func (s *Stores) of(step string) *object.Memory {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.m == nil {
+		s.m = map[string]*object.Memory{}
+	}
+	if s.m[step] == nil {
+		s.m[step] = object.NewMemory(step)
+	}
+	return s.m[step]
+}
+
+// memorySink writes to a store in memory, which is destination, staging place and ledger in one.
 type memorySink struct {
 	step  string
 	store *object.Memory
@@ -87,7 +106,7 @@ type memorySink struct {
 // Spec describes the sink.
 func (s *memorySink) Spec() SinkSpec {
 	return SinkSpec{
-		Connector: "collect", URL: "memory:" + s.step, Extension: memoryExtension, Roll: Roll{Age: 10 * time.Millisecond}, store: s.store,
+		Connector: "collect", URL: "memory:" + s.step, Extension: memoryExtension, Roll: Roll{Age: 10 * time.Millisecond},
 		Guarantee: "each row once, in this process",
 	}
 }

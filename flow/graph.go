@@ -102,6 +102,8 @@ type Job struct {
 	Control *Control
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
+	// Stores keeps what Collect collects over the runs of a job in one process. Default: each run has its own.
+	Stores *Stores
 	// Log takes what an operator should see. Default: nothing is logged.
 	Log *slog.Logger
 }

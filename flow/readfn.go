@@ -59,7 +59,7 @@ func (*sdfStep) WatermarkEstimatorState(e *sdf.ManualWatermarkEstimator) int64 {
 type listFn struct{ sdfStep }
 
 // ProcessElement lists once and hands out the partitions that are new.
-func (f *listFn) ProcessElement(ctx context.Context, we *sdf.ManualWatermarkEstimator, rt *sdf.LockRTracker, _ []byte, emit func(beam.EventTime, []byte)) (sdf.ProcessContinuation, error) {
+func (f *listFn) ProcessElement(ctx context.Context, we *sdf.ManualWatermarkEstimator, rt *sdf.LockRTracker, _ []byte, emit emitBytes) (sdf.ProcessContinuation, error) {
 	g, src, err := stepOf[*source](ctx, f.P, f.Step)
 	if err != nil {
 		return nil, err

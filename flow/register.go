@@ -1,14 +1,10 @@
 package flow
 
 import (
-	"context"
 	"reflect"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
-	"github.com/apache/beam/sdks/v2/go/pkg/beam/core/sdf"
-	"github.com/apache/beam/sdks/v2/go/pkg/beam/core/state"
-	"github.com/apache/beam/sdks/v2/go/pkg/beam/core/timers"
-	"github.com/apache/beam/sdks/v2/go/pkg/beam/register"
+
 	"github.com/millrace-io/millrace/batch"
 )
 
@@ -20,24 +16,15 @@ type (
 	iterBytes  = func(*[]byte) bool
 )
 
-// The only registration: the small fixed set of DoFns that every pipeline is made of, and the element's coder.
+// The only registration: the small fixed set of DoFns that every pipeline is made of, and the element's coder. They are called
+// by reflection, which costs about a microsecond per batch; Beam's generic registration of them costs a minute of every
+// build.
 func init() {
-	beam.RegisterCoder(reflect.TypeOf((*batch.Batch)(nil)), batch.Encode, batch.Decode)
-	register.DoFn5x2[context.Context, *sdf.ManualWatermarkEstimator, *sdf.LockRTracker, []byte, emitBytes, sdf.ProcessContinuation, error](&listFn{})
-	register.DoFn6x2[context.Context, *sdf.ManualWatermarkEstimator, *sdf.LockRTracker, []byte, emitBatch, emitBatch, sdf.ProcessContinuation, error](&readFn{})
-	register.DoFn4x1[context.Context, *batch.Batch, emitBatch, emitBatch, error](&stepFn{})
-	register.DoFn3x1[context.Context, *batch.Batch, emitKeyed, error](&groupFn{})
-	register.DoFn7x1[context.Context, state.Provider, timers.Provider, string, *batch.Batch, emitBatch, emitBatch, error](&keyedFn{})
-	register.DoFn4x1[context.Context, *batch.Batch, emitString, emitBatch, error](&stageFn{})
-	register.DoFn3x1[context.Context, []byte, emitString, error](&seedFn{})
-	register.DoFn6x1[context.Context, state.Provider, timers.Provider, string, []byte, emitString, error](&rollFn{})
-	register.DoFn5x1[context.Context, string, iterBytes, emitString, emitString, error](&claimFn{})
-	register.DoFn4x1[context.Context, string, iterBytes, emitString, error](&fileFn{})
-	register.DoFn5x1[context.Context, state.Provider, string, []byte, emitString, error](&countFn{})
-	register.DoFn3x1[context.Context, string, iterBytes, error](&finishFn{})
-	register.Emitter2[beam.EventTime, []byte]()
-	register.Emitter2[beam.EventTime, *batch.Batch]()
-	register.Emitter3[beam.EventTime, string, *batch.Batch]()
-	register.Emitter3[beam.EventTime, string, []byte]()
-	register.Iter1[[]byte]()
+	beam.RegisterCoder(reflect.TypeFor[*batch.Batch](), batch.Encode, batch.Decode)
+	for _, fn := range []any{
+		&listFn{}, &readFn{}, &stepFn{}, &groupFn{}, newKeyedFn("", ""),
+		&stageFn{}, &seedFn{}, newRollFn(stepPayload{}), &claimFn{}, &fileFn{}, newCountFn(stepPayload{}), &finishFn{},
+	} {
+		beam.RegisterDoFn(fn)
+	}
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/millrace-io/millrace/batch"
-	"github.com/millrace-io/millrace/flow/object"
 )
 
 // Sink is what a connector's Write hands to To, for sinks whose destination is a place of whole files. The protocol
@@ -55,8 +54,6 @@ type SinkSpec struct {
 	Append bool
 	// Guarantee says in one line what the sink promises; it is printed by plan.
 	Guarantee string
-
-	store *object.Memory // for Collect: destination, staging and ledger in one
 }
 
 // Roll says when gathered rows are published: whatever comes first.

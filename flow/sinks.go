@@ -59,8 +59,8 @@ func parent(url string) string {
 
 // openLedger opens a sink's stores and its ledger; it touches nothing.
 func (s *sink) openLedger(job string) (staging object.Store, ledger *commit.Ledger, err error) {
-	if s.spec.store != nil {
-		return s.spec.store, commit.NewLedger(commit.LedgerOptions{Job: job, Sink: s.n.name, Staging: s.spec.store, Dest: s.spec.store}), nil
+	if m, ok := s.Sink.(*memorySink); ok {
+		return m.store, commit.NewLedger(commit.LedgerOptions{Job: job, Sink: s.n.name, Staging: m.store, Dest: m.store}), nil
 	}
 	if staging, err = object.Open(SinkPlace(s.spec, job)); err != nil {
 		return nil, nil, err
@@ -89,11 +89,15 @@ func (g *Graph) eachSink(visit func(*sink) error) error {
 func (g *Graph) attach(ctx context.Context) error {
 	g.sinks.m = map[string]*sinkState{}
 	return g.eachSink(func(s *sink) error {
+		memory, inMemory := s.Sink.(*memorySink)
+		if inMemory && g.job.Stores != nil {
+			memory.store = g.job.Stores.of(s.n.name)
+		}
 		staging, ledger, err := s.openLedger(g.job.Name)
 		if err != nil {
 			return err
 		}
-		if s.spec.store == nil {
+		if !inMemory {
 			if err := object.SameFileSystem(SinkPlace(s.spec, g.job.Name), s.spec.URL); err != nil {
 				return err
 			}

@@ -188,8 +188,11 @@ func fileSeq(name, job, sink string) (seq int64, ok bool) {
 	return seq, err == nil && n == 3 && isID(id)
 }
 
-// mergeParts adds the partitions of more to sum, which stays sorted by partition.
+// mergeParts gives the sum of both, sorted by partition as they are. It changes neither.
 func mergeParts(sum, more []PartRange) []PartRange {
+	if len(more) == 0 {
+		return sum
+	}
 	out := make([]PartRange, 0, len(sum)+len(more))
 	for len(sum) > 0 && len(more) > 0 {
 		switch strings.Compare(sum[0].Partition, more[0].Partition) {

@@ -305,6 +305,36 @@ func TestTrimKeepsTheLastCommits(t *testing.T) {
 	}
 }
 
+func TestDoneDecidesBeforeTheClaim(t *testing.T) {
+	b := newBench(t, 0)
+	r := b.attach()
+	first, second := b.cut(r, false, b.stage("a")), b.cut(r, false, b.stage("a"))
+	b.publish(first)
+	b.publish(second)
+	// A trim that had its claim but not yet its done record, and a zombie that claimed the number anew.
+	zombie := first
+	zombie.ID = id(9)
+	data, err := zombie.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := b.ledger.name(first.Seq, claimExt)
+	if err := b.staging.Delete(b.ctx(), name); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.staging.Create(b.ctx(), name, data); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []Commit{first, second} {
+		if o := b.publish(c); o != Done {
+			t.Errorf("number %d: %s", c.Seq, o)
+		}
+	}
+	if _, err := b.ledger.Claim(b.ctx(), zombie); err == nil {
+		t.Error("the zombie was let through")
+	}
+}
+
 func TestFinishRefusesWrongResults(t *testing.T) {
 	b := newBench(t, 0)
 	c := b.cut(b.attach(), false, b.stage("a", "b"))

@@ -44,6 +44,15 @@ var mutants = map[string]mutant{
 		}
 		return c, err
 	}},
+	"pieces deleted when their own commit is done": {publish: func(a *actor, l *Ledger, c Commit) (Commit, error) {
+		_, err := l.Publish(bg, c, a.encode)
+		for _, piece := range c.Pieces {
+			if err == nil {
+				err = (store{a, "s/"}).Delete(bg, piece)
+			}
+		}
+		return c, err
+	}},
 	"through not re-read after a claim": {publish: func(a *actor, l *Ledger, c Commit) (Commit, error) {
 		a.old = maps.Clone(a.p.w.objects)
 		outcome, err := l.Claim(bg, c)

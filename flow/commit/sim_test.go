@@ -14,7 +14,7 @@ import (
 
 var (
 	simSeed      = flag.Uint64("sim.seed", 0, "run this one schedule of the simulation, with a trace")
-	simSchedules = flag.Uint64("sim.schedules", 10_000, "number of schedules of the simulation")
+	simSchedules = flag.Uint64("sim.schedules", defaultSchedules, "number of schedules of the simulation")
 )
 
 // TestSimulation runs the protocol through random schedules: a job and its crashes, zombies with the same input, copies that
