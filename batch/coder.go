@@ -29,8 +29,8 @@ const (
 
 // Encode gives the batch as bytes, schema and hidden columns included.
 //
-// The schema costs about 0.1 kB per column, of which a third are its buffers' places, and makes a batch of one row and 20 columns
-// about 3 kB.
+// Beside the values there are some 150 bytes, 105 for each column (name, type and the places of its buffers) and 550 for event time and
+// position: 3 kB for 20 columns, and 20 to 40 us to write or read, however few the rows are.
 func Encode(b *Batch) ([]byte, error) { return encode(b, nil) }
 
 // EncodeLZ4 is Encode with buffers that are compressed, each on its own, where that makes them smaller.
@@ -82,8 +82,7 @@ func decodeStream(stream []byte) (b *Batch, err error) {
 			b, err = nil, fmt.Errorf("arrow: %v", p)
 		}
 	}()
-	budget := &budget{left: maxRatio * (len(stream) + 64)}
-	r, err := ipc.NewReaderFromMessageReader(&messages{rest: stream}, ipc.WithAllocator(budget))
+	r, err := ipc.NewReaderFromMessageReader(&messages{rest: stream})
 	if err != nil {
 		return nil, err
 	}
@@ -130,30 +129,3 @@ func (*messages) Retain() {}
 
 // Release does nothing.
 func (*messages) Release() {}
-
-// maxRatio is how many bytes a byte of LZ4 can stand for.
-const maxRatio = 256
-
-// budget allocates at most so many bytes, so that a forged length does not take all memory.
-type budget struct{ left int }
-
-// Allocate panics where there is nothing left; decodeStream recovers.
-func (b *budget) Allocate(size int) []byte {
-	if b.left -= size; size < 0 || b.left < 0 {
-		panic("a buffer is larger than its compressed bytes can be")
-	}
-	return memory.DefaultAllocator.Allocate(size)
-}
-
-// Reallocate is Allocate and a copy.
-func (b *budget) Reallocate(size int, old []byte) []byte {
-	if size <= cap(old) {
-		return old[:size]
-	}
-	out := b.Allocate(size)
-	copy(out, old)
-	return out
-}
-
-// Free does nothing: the garbage collector frees.
-func (*budget) Free([]byte) {}

@@ -2,11 +2,14 @@ package batch_test
 
 import (
 	"fmt"
+	"slices"
+	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/millrace-io/millrace/batch"
@@ -50,6 +53,17 @@ func drawFields(t *rapid.T, depth int) []arrow.Field {
 func drawField(t *rapid.T, name string, depth int) arrow.Field {
 	typ := drawType(t, depth)
 	return arrow.Field{Name: name, Type: typ, Nullable: typ == arrow.Null || rapid.Bool().Draw(t, "nullable")}
+}
+
+func TestSupportedTypesAreTested(t *testing.T) {
+	tested := []arrow.Type{arrow.LIST, arrow.MAP, arrow.STRUCT}
+	for _, typ := range scalarTypes {
+		tested = append(tested, typ.ID())
+	}
+	slices.Sort(tested)
+	if diff := cmp.Diff(slices.Compact(tested), batch.SupportedTypes()); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // cell is a drawn value: nil, a bool, an int64, uint64, float64, Num, []byte, []cell for a list or cells for a struct.

@@ -2,8 +2,8 @@ package batch
 
 import (
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 )
@@ -60,15 +60,8 @@ func Supported(t arrow.DataType) error {
 	return nil
 }
 
-// SupportedTypes names the types that a column may have, sorted.
-func SupportedTypes() []string {
-	var out []string
-	for id := range classes {
-		out = append(out, strings.ToLower(id.String()))
-	}
-	slices.Sort(out)
-	return out
-}
+// SupportedTypes lists the types that a column may have.
+func SupportedTypes() []arrow.Type { return slices.Sorted(maps.Keys(classes)) }
 
 // buildable says whether a Builder can make a column of that type.
 func buildable(path string, t arrow.DataType) error {
