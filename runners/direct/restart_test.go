@@ -3,6 +3,10 @@ package direct
 import (
 	"context"
 	"errors"
+	"flag"
+	"log/slog"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -68,13 +72,14 @@ func sourceGen(keys int64) *rapid.Generator[sourceSpec] {
 			Each:       rapid.Int64Range(0, 60).Draw(t, "each"),
 			PerCall:    rapid.Int64Range(0, 20).Draw(t, "perCall"),
 			Keys:       keys,
+			Pad:        rapid.SampledFrom([]int64{0, 0, 40000, 100000}).Draw(t, "pad"),
 		}
 	})
 }
 
 // crashing draws the options of each run: bundle sizes, workers and the commit before which it crashes. From the
-// twentieth run on nothing crashes.
-func crashing(t *rapid.T) func(run int) Options {
+// run with that number on nothing crashes.
+func crashing(t *rapid.T, crashes int) func(run int) Options {
 	return func(run int) Options {
 		o := Options{
 			Retries:        100,
@@ -83,7 +88,7 @@ func crashing(t *rapid.T) func(run int) Options {
 			BundleBytes:    rapid.SampledFrom([]int{1, 100, 1 << 20}).Draw(t, "bytes"),
 			Memory:         rapid.SampledFrom([]int64{1, 1000, 1 << 20}).Draw(t, "memory"),
 		}
-		if run < 20 {
+		if run < crashes {
 			at := rapid.Int64Range(1, 60).Draw(t, "crash")
 			o.OnCommit = func(n int64) error {
 				if n == at {
@@ -99,13 +104,39 @@ func crashing(t *rapid.T) func(run int) Options {
 func TestRestartsMemory(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		db := survivor{store.NewMemory()}
-		restarts(t, func() (store.Store, error) { return db, nil })
+		restarts(t, func() (store.Store, error) { return db, nil }, 20)
+	})
+}
+
+// TestRestartsPebble checks a quarter of the cases: opening a store on disk takes its time.
+func TestRestartsPebble(t *testing.T) {
+	checks := flag.Lookup("rapid.checks").Value
+	all := checks.String()
+	n, err := strconv.Atoi(all)
+	if err := errors.Join(err, checks.Set(strconv.Itoa(n/4))); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := checks.Set(all); err != nil {
+			t.Error(err)
+		}
+	}()
+	root := t.TempDir()
+	rapid.Check(t, func(t *rapid.T) {
+		dir, err := os.MkdirTemp(root, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		restarts(t, func() (store.Store, error) {
+			return store.OpenPebble(dir, store.Options{Log: slog.New(slog.DiscardHandler)})
+		}, 4)
 	})
 }
 
 // restarts compares a pipeline of one or two sources, a map, a keyed sum and a keyed sink with a loop.
-func restarts(t *rapid.T, open opener) {
-	const name = "restarts"
+func restarts(t *rapid.T, open opener, crashes int) {
+	name := t.Name()
 	failures.Clear()
 	keys := rapid.Int64Range(1, 8).Draw(t, "keys")
 	specs := rapid.SliceOfN(sourceGen(keys), 1, 2).Draw(t, "sources")
@@ -121,7 +152,7 @@ func restarts(t *rapid.T, open opener) {
 			all = beam.Reshuffle(s, all)
 		}
 		beam.ParDo0(s, newKeep(name), beam.ParDo(s, newRunningSum(name), beam.ParDo(s, &doubleFn{}, all)))
-	}, open, crashing(t))
+	}, open, crashing(t, crashes))
 	got := taken(name)
 	if !reshuffle {
 		checkOrder(t, got)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
+	"github.com/apache/beam/sdks/v2/go/pkg/beam/core/graph/mtime"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -35,6 +36,11 @@ func TestRunningSum(t *testing.T) {
 		checkSums(t, t.Name(), 2, spec)
 		if r.State != Finished {
 			t.Errorf("state is %s", r.State)
+		}
+		for _, s := range r.Steps {
+			if !s.OutputWatermark.Equal(mtime.MaxTimestamp.ToTime()) || s.Queued != 0 {
+				t.Errorf("step is not at its end: %+v", s)
+			}
 		}
 	}
 }

@@ -13,21 +13,22 @@ import (
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/core/sdf"
 )
 
-// rec is an element: value Val at position Seq of partition Part. Sum is filled by the running sum.
+// rec is an element: value Val at position Seq of partition Part. Sum is filled by the running sum. Its encoding is Pad
+// bytes longer than it needs to be.
 type rec struct {
-	Part, Seq, Val, Sum int64
+	Part, Seq, Val, Sum, Pad int64
 }
 
 func encodeRec(r *rec) []byte {
 	var b []byte
-	for _, v := range []int64{r.Part, r.Seq, r.Val, r.Sum} {
+	for _, v := range []int64{r.Part, r.Seq, r.Val, r.Sum, r.Pad} {
 		b = binary.AppendVarint(b, v)
 	}
-	return b
+	return append(b, make([]byte, r.Pad)...)
 }
 
 func decodeRec(b []byte) (*rec, error) {
-	var v [4]int64
+	var v [5]int64
 	for i := range v {
 		x, n := binary.Varint(b)
 		if n <= 0 {
@@ -35,7 +36,10 @@ func decodeRec(b []byte) (*rec, error) {
 		}
 		v[i], b = x, b[n:]
 	}
-	return &rec{v[0], v[1], v[2], v[3]}, nil
+	if int64(len(b)) != v[4] {
+		return nil, fmt.Errorf("padding of %d bytes, want %d", len(b), v[4])
+	}
+	return &rec{v[0], v[1], v[2], v[3], v[4]}, nil
 }
 
 func (r *rec) time() time.Time { return time.UnixMilli(r.Seq * 1000) }
@@ -110,6 +114,7 @@ type sourceSpec struct {
 	PerCall    int64 // records per bundle; 0: all
 	Delay      int64 // resume delay, ms
 	Keys       int64
+	Pad        int64 // added to every tenth record
 }
 
 func (s sourceSpec) val(part, seq int64) int64  { return 1 + (part*31+seq*17)%97 }
@@ -156,6 +161,9 @@ func (f *sourceFn) ProcessElement(ctx context.Context, we *sdf.ManualWatermarkEs
 			return sdf.StopProcessing(), nil
 		}
 		r := &rec{Part: part, Seq: next, Val: f.Spec.val(part, next)}
+		if next%10 == 3 {
+			r.Pad = f.Spec.Pad
+		}
 		emit(mtime.FromTime(r.time()), f.Spec.key(part, next), r)
 		beam.NewCounter("test", "read").Inc(ctx, 1)
 		next++

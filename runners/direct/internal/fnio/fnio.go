@@ -78,8 +78,17 @@ type Pool struct {
 	idle []*exec.Plan
 }
 
-// NewPool returns a pool without plans; they are made when they are needed.
-func NewPool(s *graph.Stage) *Pool { return &Pool{stage: s} }
+// NewPool returns a pool with one plan, which has not called any user code yet. It fails if a function of the stage is not
+// registered with Beam.
+func NewPool(s *graph.Stage) (*Pool, error) {
+	p := &Pool{stage: s}
+	plan, err := p.take()
+	if err != nil {
+		return nil, err
+	}
+	p.idle = append(p.idle, plan)
+	return p, nil
+}
 
 func (p *Pool) take() (*exec.Plan, error) {
 	p.mu.Lock()

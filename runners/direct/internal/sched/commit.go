@@ -34,6 +34,9 @@ func (e *Engine) handOff(w *work) {
 
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
+	if e.failed() {
+		return
+	}
 	e.commits++
 	if e.cfg.BeforeCommit != nil {
 		if err := e.cfg.BeforeCommit(e.commits); err != nil {

@@ -67,19 +67,25 @@ type item struct {
 
 func (e *Engine) addStages() error {
 	for _, gs := range e.cfg.Graph.Stages {
-		s := &stage{Stage: gs, e: e, pool: fnio.NewPool(gs)}
+		pool, err := fnio.NewPool(gs)
+		if err != nil {
+			return err
+		}
+		s := &stage{Stage: gs, e: e, pool: pool}
 		if gs.Sharded() {
 			s.lanes = make([]*lane, graph.KeyGroups)
 		}
 		if len(gs.Timers) > 0 {
 			e.timed = append(e.timed, s)
 		}
+		if gs.Kind == graph.Source {
+			e.reads = append(e.reads, s)
+		}
 		e.stages = append(e.stages, s)
 		producers := make([]string, 0, len(gs.Producers))
 		for _, p := range gs.Producers {
 			producers = append(producers, p.Name)
 		}
-		var err error
 		if s.mark, err = e.marks.AddStage(gs.Name, producers...); err != nil {
 			return err
 		}

@@ -45,26 +45,34 @@ func (e *Engine) next() *work {
 	}
 }
 
-// pick takes work from the deepest stage that has any. Sources rest while too much is queued.
+// pick takes work from the deepest stage that has any, and from the sources in turn if no other has. Sources rest while
+// too much is queued.
 func (e *Engine) pick() *work {
 	for i := len(e.stages) - 1; i >= 0; i-- {
-		s := e.stages[i]
-		if s.ready.len() == 0 || (s.Kind == graph.Source && (e.stopping || e.backlog+e.coming > e.cfg.Memory/2)) {
-			continue
+		if s := e.stages[i]; s.ready.len() > 0 && s.Kind != graph.Source {
+			return e.take(s)
 		}
-		l := s.ready.pop()
-		l.ready = false
-		return e.take(l)
+	}
+	if e.stopping || e.backlog+e.coming > e.cfg.Memory/2 {
+		return nil
+	}
+	for range e.reads {
+		s := e.reads[e.turn]
+		e.turn = (e.turn + 1) % len(e.reads)
+		if s.ready.len() > 0 {
+			return e.take(s)
+		}
 	}
 	return nil
 }
 
-// take makes the lane busy with timers that are due, or else with the elements at its head.
-func (e *Engine) take(l *lane) *work {
+// take makes the first ready lane of s busy with timers that are due, or else with the elements at its head.
+func (e *Engine) take(s *stage) *work {
+	l := s.ready.pop()
+	l.busy, l.ready = true, false
+	s.bundles++
 	e.seq++
 	e.inflight++
-	l.st.bundles++
-	l.busy = true
 	w := &work{lane: l, seq: e.seq}
 	if l.st.Kind != graph.Source {
 		e.unsettle(w)
@@ -126,10 +134,10 @@ func (e *Engine) now() int64 { return e.cfg.Clock.Now().UnixMilli() }
 // tick offers what has become due by the clock.
 func (e *Engine) tick() {
 	now := e.now()
-	if now < e.wake {
+	if now < e.wake && !e.alarm {
 		return
 	}
-	e.wake = never
+	e.wake, e.alarm = never, false
 	for len(e.delayed) > 0 && e.delayed[0].items.at(0).notBef <= now {
 		e.offer(heap.Pop(&e.delayed).(*lane))
 	}
@@ -163,6 +171,7 @@ func (e *Engine) wakeAt(t int64) {
 	e.stopTimer = e.cfg.Clock.AfterFunc(d, func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
+		e.alarm = true
 		e.cond.Broadcast()
 	})
 }

@@ -81,6 +81,7 @@ type Engine struct {
 	cfg    Config
 	stages []*stage
 	timed  []*stage // stages with timers
+	reads  []*stage // source stages
 
 	commitMu sync.Mutex
 	commits  int64
@@ -100,7 +101,9 @@ type Engine struct {
 	coming    int64 // bytes handed to the store that will be queued
 	resident  int64 // the part of it that is in memory
 	wake      int64 // processing time of the next delay or timer, ms
+	alarm     bool  // the clock says that it has come
 	stopTimer func() bool
+	turn      int // source stage that is asked next
 	stopping  bool
 	flushed   int // stages whose processing-time timers were fired at the end
 	done      bool
@@ -196,6 +199,12 @@ func (e *Engine) fail(err error) {
 		e.cancel()
 	}
 	e.cond.Broadcast()
+}
+
+func (e *Engine) failed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.err != nil
 }
 
 func (e *Engine) worker(ctx context.Context) {
