@@ -100,30 +100,21 @@ func damage(t *testing.T, fs *vfs.MemFS, rng *rand.Rand) string {
 		t.Fatal(err)
 	}
 	path := fs.PathJoin(dir, names[rng.IntN(len(names))])
-	data, err := fs.UnsafeGetFileDataBuffer(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(data) == 0 {
-		return "nothing"
-	}
-	data = append([]byte(nil), data...)
-	at := rng.IntN(len(data))
-	what := fmt.Sprintf("%s: bit flipped at %d of %d", path, at, len(data))
-	if rng.IntN(4) == 0 {
-		data = data[:at]
-		what = fmt.Sprintf("%s: cut to %d", path, at)
-	} else {
+	what := path
+	err = rewrite(fs, path, func(data []byte) []byte {
+		if len(data) == 0 {
+			return data
+		}
+		at := rng.IntN(len(data))
+		if rng.IntN(4) == 0 {
+			what = fmt.Sprintf("%s: cut to %d of %d", path, at, len(data))
+			return data[:at]
+		}
+		what = fmt.Sprintf("%s: bit flipped at %d of %d", path, at, len(data))
 		data[at] ^= 1 << rng.IntN(8)
-	}
-	f, err := fs.Create(path, vfs.WriteCategoryUnspecified)
+		return data
+	})
 	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.Write(data); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return what
@@ -147,4 +138,40 @@ func FuzzDecodeValue(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestOpenNoticesCutAndMissingSegments(t *testing.T) {
+	const path = "job/segments/000000000000.seg"
+	for name, harm := range map[string]func(fs *vfs.MemFS) error{
+		"has only 60000 bytes": func(fs *vfs.MemFS) error { return rewrite(fs, path, func(b []byte) []byte { return b[:60_000] }) },
+		"is missing":           func(fs *vfs.MemFS) error { return fs.Remove(path) },
+	} {
+		fs := vfs.NewMem()
+		s := open(t, fs)
+		mustCommit(t, s, set("a", value(1, 70_000)))
+		closeStore(t, s)
+		if err := harm(fs); err != nil {
+			t.Fatal(err)
+		}
+		_, err := OpenPebble("job", Options{fs: fs, Log: quiet()})
+		want := `key "a": its value of 70000 bytes lies in ` + path + ` at offset 0: the file ` + name
+		if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+// rewrite replaces a file by what change makes of its bytes.
+func rewrite(fs *vfs.MemFS, path string, change func([]byte) []byte) error {
+	data, err := fs.UnsafeGetFileDataBuffer(path)
+	if err != nil {
+		return err
+	}
+	data = change(append([]byte(nil), data...))
+	f, err := fs.Create(path, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
 }
