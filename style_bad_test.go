@@ -37,7 +37,7 @@ func TestRulesCatch(t *testing.T) {
 			[]string{"2 comment", "3 comment", "4 comment", "7 comment"},
 		},
 		{"comments", "flow/a.go", "package flow\n// F.\nfunc F() {}\n// All.\nvar (\n\tV = 1\n\tW = 2\n)\nconst C = 1 // C.\n", nil},
-		{"bare field", "flow/a.go", "package flow\n// O.\ntype ReadOptions struct {\n\tA int\n\t// B.\n\tB int\n\tc int\n}\n", []string{"4 comment"}},
+		{"bare field", "flow/a.go", "package flow\n// O.\ntype ReadOptions struct {\n\tA int\n\t// B.\n\tB int\n\tc int\n\tD int `help:\"d\"`\n}\n", []string{"4 comment"}},
 		{"bare method", "flow/a.go", "package flow\n// I.\ntype I interface {\n\tA()\n\tb()\n\t// C.\n\tC()\n}\n", []string{"4 comment"}},
 	}
 	for _, c := range cases {

@@ -33,7 +33,7 @@ func (s *source) checkSpec(d *ast.GenDecl, spec ast.Spec) {
 		switch t := spec.Type.(type) {
 		case *ast.InterfaceType:
 			for _, m := range t.Methods.List {
-				if f, ok := m.Type.(*ast.FuncType); ok {
+				if f, ok := m.Type.(*ast.FuncType); ok && !strings.Contains(s.path, "/internal/") {
 					s.checkAny(m.Names[0].Name, f)
 					s.wantComment(m.Names[0], m.Doc, m.Comment)
 				}
@@ -52,9 +52,12 @@ func (s *source) checkSpec(d *ast.GenDecl, spec ast.Spec) {
 	}
 }
 
-// checkFields checks that every exported field of an options struct has a comment.
+// checkFields checks that every exported field of an options struct has a comment, or a help tag if it is a flag.
 func (s *source) checkFields(t *ast.StructType) {
 	for _, f := range t.Fields.List {
+		if f.Tag != nil && strings.Contains(f.Tag.Value, "help:") {
+			continue
+		}
 		for _, name := range f.Names {
 			s.wantComment(name, f.Doc, f.Comment)
 		}
