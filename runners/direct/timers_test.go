@@ -13,6 +13,9 @@ import (
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/core/state"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/core/timers"
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/millrace-io/millrace/runners/direct/internal/store"
 )
 
 // windows adds up the values of a key per window of Size records' time. Its timer's tag is the end of the window, and
@@ -81,20 +84,44 @@ func TestEventTimeHolds(t *testing.T) {
 		large := beam.ParDo(s.Scope("thirty"), newWindows(30*time.Second), small)
 		gather(s, t.Name(), large)
 		mustRun(t, p, Options{Workers: workers, Retries: -1})
-		want := map[int64]rec{}
-		for _, r := range spec.all(1) {
-			end := (r.time().UnixMilli()/30000 + 1) * 30000
-			w := want[end]
-			want[end] = rec{Seq: end, Val: w.Val + r.Val}
-		}
-		got := map[int64]rec{}
-		for _, r := range taken(t.Name())["all"] {
-			got[r.Seq] = rec{Seq: r.Seq, Val: r.Val + got[r.Seq].Val}
-		}
-		if d := cmp.Diff(want, got); d != "" {
-			t.Errorf("windows differ (-want +got):\n%s", d)
-		}
+		checkWindows(t, taken(t.Name())["all"], spec)
 	}
+}
+
+// checkWindows compares windows of thirty seconds with a loop.
+func checkWindows(t fataler, rs []rec, spec sourceSpec) {
+	want, got := map[int64]int64{}, map[int64]int64{}
+	for _, r := range spec.all(1) {
+		want[(r.time().UnixMilli()/30000+1)*30000] += r.Val
+	}
+	for _, r := range rs {
+		if got[r.Seq] != 0 {
+			t.Fatalf("window that ends at %d came twice", r.Seq)
+		}
+		got[r.Seq] = r.Val
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Fatalf("windows differ (-want +got):\n%s", d)
+	}
+}
+
+// TestHoldsThroughRestarts is TestEventTimeHolds through crashes.
+func TestHoldsThroughRestarts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		spec := sourceGen(4).Draw(t, "source")
+		spec.PerCall = max(spec.PerCall, 1)
+		db := survivor{store.NewMemory()}
+		opts := crashing(t, 20)
+		runUntilFinished(t, func(s beam.Scope) {
+			small := beam.ParDo(s.Scope("ten"), newWindows(10*time.Second), read(s, spec))
+			beam.ParDo0(s, newKeep(t.Name()), beam.ParDo(s.Scope("thirty"), newWindows(30*time.Second), small))
+		}, func() (store.Store, error) { return db, nil }, func(run int) Options {
+			o := opts(run)
+			o.Retries = -1 // late records are errors
+			return o
+		})
+		checkWindows(t, taken(t.Name())["all"], spec)
+	})
 }
 
 // buffer holds records back until they are a minute old by the clock.
