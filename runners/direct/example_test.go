@@ -53,3 +53,20 @@ func ExampleDescribe() {
 	//   step "spread/Reshuffle" beam:transform:reshuffle:v1
 	//  <nil>
 }
+
+func ExampleExecute() {
+	beam.RegisterFunction(count)
+	beam.RegisterRunner("embedded", direct.Execute)
+	p, s := beam.NewPipelineWithRoot()
+	beam.ParDo0(s.Scope("count"), count, beam.Create(s, "one", "two"))
+	r, err := beam.Run(context.Background(), "embedded", p)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, c := range r.Metrics().AllMetrics().Counters() {
+		fmt.Println(c.Name(), c.Result())
+	}
+	// Output:
+	// words 6
+}

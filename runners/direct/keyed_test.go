@@ -3,6 +3,7 @@ package direct
 import (
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -122,6 +123,9 @@ func (f *keep) OnTimer(sp state.Provider, _ timers.Provider, k string, _ timers.
 	rs := make([]rec, 0, len(all))
 	for _, r := range all {
 		rs = append(rs, *r)
+	}
+	if dir := os.Getenv(childDir); dir != "" {
+		return keepFile(dir, k, rs)
 	}
 	collect(f.Test, k, rs)
 	return nil

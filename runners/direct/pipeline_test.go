@@ -2,6 +2,8 @@ package direct
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"reflect"
 	"sync"
 	"testing"
@@ -33,6 +35,13 @@ func TestMain(m *testing.M) {
 		newWindows(0), &scripted{}, newBuffer(""), &failing{}, &blocking{},
 	} {
 		beam.RegisterDoFn(fn)
+	}
+	if dir := os.Getenv(childDir); dir != "" {
+		if err := child(dir); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		return
 	}
 	goleak.VerifyTestMain(m)
 }
