@@ -203,6 +203,22 @@ func TestHalfReset(t *testing.T) {
 	}
 }
 
+func TestReplaceLeavesLaterNumbersAlone(t *testing.T) {
+	b := newBench(t, 0)
+	of := func(job string, seq int64) string {
+		name := Commit{Job: job, Sink: testSink, Seq: seq, ID: id(5)}.fileName("a", 0, ".txt")
+		b.file(name)
+		return name + "\n"
+	}
+	old, later, others := of(testJob, 6), of(testJob, 7), of("other", 6)
+	if err := b.ledger.deleteFiles(b.ctx(), 7); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.visible(); strings.Contains(got, old) || !strings.Contains(got, later) || !strings.Contains(got, others) {
+		t.Errorf("left: %s", got)
+	}
+}
+
 func TestAttachSweepsTheLedger(t *testing.T) {
 	b := newBench(t, 2)
 	r := b.attach()
@@ -214,7 +230,7 @@ func TestAttachSweepsTheLedger(t *testing.T) {
 	if _, err := b.ledger.Claim(b.ctx(), first); err == nil {
 		t.Fatal("a trimmed number was claimed")
 	}
-	for _, name := range []string{b.ledger.throughName(3), b.ledger.prefix() + "note.txt", b.ledger.prefix() + "0000000001.txt"} {
+	for _, name := range []string{b.ledger.throughName(5), b.ledger.name(4, doneExt), b.ledger.prefix() + "note.txt", b.ledger.prefix() + "0000000001.txt"} {
 		if err := b.staging.Create(b.ctx(), name, nil); err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -234,6 +235,17 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	cancel(stop)
 	if err := l.Create(ctx, "y", nil); !errors.Is(err, stop) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestEveryKnownCauseHasARemedy(t *testing.T) {
+	for _, cause := range []error{
+		syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EACCES, syscall.EPERM, syscall.EXDEV, syscall.EMFILE, syscall.EIO,
+	} {
+		err := explain("write", "/lake/x", &os.PathError{Op: "open", Path: "x", Err: cause})
+		if !errors.Is(err, cause) || !strings.Contains(err.Error(), "/lake/x") || !strings.Contains(err.Error(), "; ") {
+			t.Errorf("%v", err)
+		}
 	}
 }
 
