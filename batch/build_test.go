@@ -74,15 +74,20 @@ var spoiled = []struct {
 	{`column "f32": 1e+39 does not fit float32`, func(b *batch.Builder) { again(b, 2).Float64(1e39) }},
 	{`column "dec": 100.0 does not fit decimal(3, 1)`, func(b *batch.Builder) { again(b, 3).Decimal(decimal128.FromI64(1000)) }},
 	{`column "fix": 3 bytes do not fit fixed_size_binary[2]`, func(b *batch.Builder) { again(b, 4).Bytes([]byte("abc")) }},
-	{`column "list": EndList was not called`, func(b *batch.Builder) { again(b, 5).Elem().Int64(1) }},
-	{`column "list": a value was added behind EndList`, func(b *batch.Builder) { b.Col(5).Elem().Int64(1) }},
+	{`column "list" was given values that no EndList took in`, func(b *batch.Builder) { again(b, 5).Elem().Int64(1) }},
+	{`column "list" was given values that no EndList took in`, func(b *batch.Builder) { b.Col(5).Elem().Int64(1) }},
 	{`column "list.item": -129 does not fit int8`, func(b *batch.Builder) { again(b, 5).Elem().Int64(-129); b.Col(5).EndList() }},
 	{`column "list.item" is required and has no value`, func(b *batch.Builder) { again(b, 5).Elem().Null(); b.Col(5).EndList() }},
 	{`column "list.item" of type int8 was given a value of another type`, func(b *batch.Builder) { again(b, 5).Elem().Float64(1); b.Col(5).EndList() }},
-	{`column "rec": EndStruct was not called`, func(b *batch.Builder) { again(b, 6).Field(0).String("a") }},
-	{`column "rec": a value was added behind EndStruct`, func(b *batch.Builder) { b.Col(6).Field(0).String("a") }},
+	{`column "rec" was given values that no EndStruct took in`, func(b *batch.Builder) { again(b, 6).Field(0).String("a") }},
+	{`column "rec" was given values that no EndStruct took in`, func(b *batch.Builder) { b.Col(6).Field(0).String("a") }},
 	{`column "rec.x" is required and has no value`, func(b *batch.Builder) { again(b, 6).Field(1).EndList(); b.Col(6).EndStruct() }},
-	{`column "rec.y": a value was added behind EndList`, func(b *batch.Builder) { b.Col(6).Field(1).Elem().Int64(1) }},
+	{`column "rec.y" was given values that no EndList took in`, func(b *batch.Builder) { b.Col(6).Field(1).Elem().Int64(1) }},
+	{`column "rec.y" was given values that no EndList took in`, func(b *batch.Builder) {
+		again(b, 6).Field(0).String("x")
+		b.Col(6).Field(1).Elem().Int64(1)
+		b.Col(6).EndStruct()
+	}},
 }
 
 // A faulty row is refused with a reason and leaves no trace: the rows around it are as if it had never been.

@@ -49,7 +49,7 @@ func (c *Column) picky() bool {
 func (c *Column) settle(n int) error {
 	if c.Len() < n && !c.misused {
 		if open := c.unended(); open != "" {
-			return fmt.Errorf("batch: column %q: %s was not called", c.path, open)
+			return fmt.Errorf("batch: column %q was given values that no %s took in", c.path, open)
 		}
 		c.Null()
 	}
@@ -59,7 +59,7 @@ func (c *Column) settle(n int) error {
 	return c.check(n - 1)
 }
 
-// unended names the method that would have ended the list or struct which has been begun, if there is one.
+// unended names the method that would take in the elements or fields which were added last, if there are such.
 func (c *Column) unended() string {
 	for i := range c.children {
 		switch f := &c.children[i]; {
@@ -81,7 +81,7 @@ func (c *Column) check(from int) error {
 		return fmt.Errorf("batch: column %q is required and has no value", c.path)
 	}
 	if open := c.unended(); open != "" {
-		return fmt.Errorf("batch: column %q: a value was added behind %s", c.path, open)
+		return fmt.Errorf("batch: column %q was given values that no %s took in", c.path, open)
 	}
 	switch c.class {
 	case classBytes:

@@ -142,7 +142,7 @@ func (c *Column) EndStruct() {
 		return
 	}
 	for i := range c.children {
-		if f := &c.children[i]; f.Len() < len(c.ends) {
+		if f := &c.children[i]; f.Len() < len(c.ends) && f.unended() == "" {
 			f.Null()
 		}
 	}

@@ -248,7 +248,7 @@ func drawRows(t *rapid.T) (*arrow.Schema, []cells) {
 	return schema, rows
 }
 
-// drawBatch draws a batch of any schema, with or without hidden columns.
+// drawBatch draws a batch of any schema, with or without hidden columns, some strings in dictionaries.
 func drawBatch(t *rapid.T) *batch.Batch {
 	schema, rows := drawRows(t)
 	o := drawOptions(t)
@@ -264,6 +264,32 @@ func drawBatch(t *rapid.T) *batch.Batch {
 		}
 	}
 	out, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return drawDictionaries(t, out)
+}
+
+// drawDictionaries encodes some string columns as dictionaries.
+func drawDictionaries(t *rapid.T, b *batch.Batch) *batch.Batch {
+	fields, cols := b.Schema().Fields(), slices.Clone(b.Record().Columns()[:b.Columns()])
+	for i, c := range cols {
+		s, ok := c.(*array.String)
+		if !ok || rapid.Bool().Draw(t, "plain") {
+			continue
+		}
+		typ := &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int16, ValueType: arrow.BinaryTypes.String}
+		d := array.NewDictionaryBuilder(memory.DefaultAllocator, typ).(*array.BinaryDictionaryBuilder)
+		for k := range s.Len() {
+			if s.IsNull(k) {
+				d.AppendNull()
+			} else if err := d.AppendString(s.Value(k)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fields[i].Type, cols[i] = typ, d.NewArray()
+	}
+	out, err := b.With(arrow.NewSchema(fields, nil), cols)
 	if err != nil {
 		t.Fatal(err)
 	}

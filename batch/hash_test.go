@@ -61,6 +61,7 @@ func TestHashAndEqual(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		x = drawDictionaries(t, x)
 		cut := rapid.IntRange(0, len(rows)).Draw(t, "cut")
 		checkHashes(t, x, rows)
 		checkHashes(t, x.Slice(cut, len(rows)), rows[cut:])
