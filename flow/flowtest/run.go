@@ -30,7 +30,8 @@ type Case struct {
 	CrashAt []int64
 	// Options of the run; names, directory, workers and clock are set by Run.
 	Options runners.Options
-	// Start is the processing time at which a run begins. Default: 2024-01-01T00:00:00Z.
+	// Start is the processing time at which a run begins. Default: 2030-01-01T00:00:00Z, behind the rows of most scripts, since the
+	// listing of partitions holds the watermark at it.
 	Start time.Time
 	// Timeout bounds one run. Default 30 s.
 	Timeout time.Duration
@@ -46,7 +47,7 @@ func Run(t *testing.T, c Case) {
 		c.Workers = []int{1, 4}
 	}
 	if c.Start.IsZero() {
-		c.Start = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+		c.Start = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 30 * time.Second
@@ -91,8 +92,8 @@ func (c Case) run(t testing.TB, workers int) (runners.Result, error) {
 	crashes := slices.Clone(c.CrashAt)
 	for {
 		h.crashed.Store(false)
-		h.engine = &direct.Control{}
-		o.Engine = h.engine
+		h.engine, h.control = &direct.Control{}, &flow.Control{}
+		o.Engine, o.Control = h.engine, h.control
 		o.OnCommit = func(n int64) error {
 			if h.crashed.Load() || len(crashes) > 0 && n >= crashes[0] {
 				return errCrash
@@ -116,6 +117,7 @@ type harnessKey struct{}
 type harness struct {
 	clock   *Clock
 	engine  *direct.Control
+	control *flow.Control
 	crashed atomic.Bool
 
 	mu     sync.Mutex
@@ -138,6 +140,19 @@ func (h *harness) state(step string) *state {
 		h.states[step] = &state{}
 	}
 	return h.states[step]
+}
+
+// done ends the job when all scripts have come to their ends.
+func (h *harness) done(s *state) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s.done = true
+	for _, other := range h.states {
+		if !other.done {
+			return
+		}
+	}
+	h.control.CloseAll()
 }
 
 func (h *harness) quiet() bool { return h.engine.Quiet() }

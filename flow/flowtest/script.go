@@ -57,6 +57,7 @@ type state struct {
 	next  int      // the first step that has not begun
 	parts []string // that exist
 	crash bool     // a restart is due
+	done  bool     // all steps were taken; guarded by the harness
 }
 
 // NewScript begins a script. Partitions named before the first other step exist from the start.

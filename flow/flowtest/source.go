@@ -82,6 +82,9 @@ func (s *source[T]) begin(h *harness, run *state) {
 			h.crash()
 		}
 	}
+	if run.next == len(s.steps) {
+		h.done(run)
+	}
 }
 
 type reader[T any] struct {

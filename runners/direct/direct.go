@@ -37,7 +37,17 @@ func Run(ctx context.Context, p *beam.Pipeline, o Options) (Result, error) {
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
-	return run(ctx, g, o, store.NewMemory())
+	if o.Job == nil {
+		return run(ctx, g, o, store.NewMemory())
+	}
+	if err := o.Job.d.Check(); err != nil {
+		return Result{}, err
+	}
+	db, err := store.OpenPebble(o.Job.d.StatePath(), store.Options{Log: o.Log})
+	if err != nil {
+		return Result{}, err
+	}
+	return run(ctx, g, o, db)
 }
 
 // run closes db.

@@ -15,8 +15,8 @@ type Clock = sched.Clock
 
 // Options are the options of Run. The zero value runs in memory.
 type Options struct {
-	// Dir is the job directory. Empty: state is kept in memory and lost at the end.
-	Dir string
+	// Job is the job whose directory holds the state. nil: state is kept in memory and lost at the end.
+	Job *Job
 	// Workers is the number of bundles that run at the same time. Default: the number of CPUs Go may use.
 	Workers int
 	// Memory bounds the bytes queued between steps: while half of it is queued, sources wait, and beyond a quarter
