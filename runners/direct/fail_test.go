@@ -54,6 +54,9 @@ func TestUserErrors(t *testing.T) {
 		if !panics && (!errors.As(err, &bad) || bad.Seq != 7) {
 			t.Errorf("the DoFn's error is not in the chain of %v", err)
 		}
+		if strings.Contains(err.Error(), "Plan[") {
+			t.Errorf("error shows the SDK's plan: %v", err)
+		}
 		if panics && !strings.Contains(err.Error(), "record seven") {
 			t.Errorf("error does not name the panic: %v", err)
 		}

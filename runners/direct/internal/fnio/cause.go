@@ -2,21 +2,26 @@ package fnio
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"unsafe"
 )
 
-// doFnError is an error of user code. The SDK's own type for it formats the cause but does not unwrap to it.
-type doFnError struct {
-	shown error // the SDK's error: names step and function
-	cause error
+// DoFnError is an error that a DoFn returned.
+type DoFnError struct {
+	Step string // unique name of the transform
+	DoFn string
+	Err  error
 }
 
-func (e *doFnError) Error() string { return e.shown.Error() }
+// Error names the step.
+func (e *DoFnError) Error() string { return fmt.Sprintf("step %q: %s: %v", e.Step, e.DoFn, e.Err) }
 
-func (e *doFnError) Unwrap() []error { return []error{e.shown, e.cause} }
+// Unwrap returns what the DoFn returned.
+func (e *DoFnError) Unwrap() error { return e.Err }
 
-// cause makes errors.Is and errors.As see the error that a DoFn returned.
+// cause returns what made Execute fail, without the text of the plan that the SDK wraps it in. The SDK's own type for a
+// DoFn's error is not exported and does not unwrap; a test fails if it changes.
 func cause(err error) error {
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		v := reflect.ValueOf(e)
@@ -27,8 +32,14 @@ func cause(err error) error {
 		if !f.IsValid() || f.Type() != reflect.TypeFor[error]() {
 			return err
 		}
-		inner := *(*error)(unsafe.Pointer(f.UnsafeAddr()))
-		return &doFnError{shown: err, cause: inner}
+		return &DoFnError{
+			Step: v.Elem().FieldByName("pid").String(),
+			DoFn: v.Elem().FieldByName("doFn").String(),
+			Err:  *(*error)(unsafe.Pointer(f.UnsafeAddr())),
+		}
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		return inner
 	}
 	return err
 }

@@ -18,7 +18,6 @@ package sched
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -215,7 +214,8 @@ func (e *Engine) worker(ctx context.Context) {
 			continue
 		}
 		if ctx.Err() != nil {
-			err = ctx.Err()
+			e.fail(ctx.Err())
+			return
 		}
 		e.retry(w, err)
 	}
@@ -227,7 +227,7 @@ func (e *Engine) retry(w *work, err error) {
 	e.mu.Lock()
 	l.attempts++
 	attempts := l.attempts
-	again := attempts <= e.cfg.Retries && !errors.Is(err, context.Canceled)
+	again := attempts <= e.cfg.Retries
 	if again {
 		if l.state != nil {
 			l.state.Reset()
