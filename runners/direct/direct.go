@@ -40,9 +40,6 @@ func Run(ctx context.Context, p *beam.Pipeline, o Options) (Result, error) {
 	if o.Job == nil {
 		return run(ctx, g, o, store.NewMemory())
 	}
-	if err := o.Job.d.Check(); err != nil {
-		return Result{}, err
-	}
 	db, err := store.OpenPebble(o.Job.d.StatePath(), store.Options{Log: o.Log})
 	if err != nil {
 		return Result{}, err
@@ -60,7 +57,7 @@ func run(ctx context.Context, g *graph.Graph, o Options, db store.Store) (r Resu
 	e, err := sched.New(sched.Config{
 		Graph: g, Store: db, Fingerprint: g.Fingerprint() + o.Fingerprint, Clock: o.Clock, Log: o.Log,
 		Workers: o.Workers, Memory: o.Memory, BundleBytes: o.BundleBytes, BundleElements: o.BundleElements,
-		Retries: o.Retries, FireOnStop: o.FireProcessingTimersOnStop, BeforeCommit: o.OnCommit,
+		Retries: o.Retries, FireOnStop: o.FireProcessingTimersOnStop, BeforeCommit: o.beforeCommit(),
 	})
 	if err != nil {
 		return Result{}, err

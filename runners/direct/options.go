@@ -71,6 +71,22 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
+// beforeCommit makes sure that the job is still this process's, so that a process that was taken for dead commits nothing.
+func (o Options) beforeCommit() func(n int64) error {
+	if o.Job == nil {
+		return o.OnCommit
+	}
+	return func(n int64) error {
+		if err := o.Job.d.Check(); err != nil {
+			return err
+		}
+		if o.OnCommit != nil {
+			return o.OnCommit(n)
+		}
+		return nil
+	}
+}
+
 func or[T comparable](v, def T) T {
 	var zero T
 	if v == zero {
