@@ -67,7 +67,7 @@ func simulate(seed uint64, m mutant, trace func(string, ...any)) error {
 	}
 	w.newLineage("job", state{}, w.newID())
 	reset := w.one(8)
-	for n := 200 + w.rng.IntN(800); n > 0 && w.broken == nil; n-- {
+	for n := 150 + w.rng.IntN(450); n > 0 && w.broken == nil; n-- {
 		w.happen()
 		w.step()
 		if reset && n == 100 {

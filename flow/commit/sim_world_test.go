@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -141,12 +142,12 @@ func (w *world) ready() (out []*actor) {
 
 // wake lets the stopped processes go on; false if there is none.
 func (w *world) wake() bool {
-	any := false
+	woken := false
 	for _, p := range w.procs {
-		any = any || p.stopped
+		woken = woken || p.stopped
 		p.stopped = false
 	}
-	return any
+	return woken
 }
 
 // store is an actor's view of the world's objects, with everything that can go wrong.
@@ -157,11 +158,14 @@ type store struct {
 
 func (s store) URL() string { return "sim:" + s.root }
 
+// hurts matches the operations before which a long pause does most harm.
+var hurts = regexp.MustCompile(`^create .*(\.claim$|/through/)`)
+
 // do runs one operation. A write may be applied without a reply, not be applied, or be applied some time later.
 func (s store) do(write bool, what string, apply func() error) error {
 	w := s.a.p.w
-	if w.faults && (strings.HasPrefix(what, "create") && strings.HasSuffix(what, ".claim") || strings.Contains(what, "create ledger/trips/through")) && w.one(15) {
-		s.a.p.stopped = true // where it can do most harm
+	if w.faults && hurts.MatchString(what) && w.one(15) {
+		s.a.p.stopped = true
 	}
 	if !s.a.pause() {
 		return errCrash
