@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -10,6 +11,9 @@ import (
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/core/timers"
 	"github.com/millrace-io/millrace/batch"
 )
+
+// errNothing says that a call has changed nothing.
+var errNothing = errors.New("nothing to do")
 
 // maxTimers bounds the pending event-time timers of one key group.
 const maxTimers = 64
@@ -67,8 +71,14 @@ func (f *keyedFn) OnTimer(ctx context.Context, _ beam.EventTime, sp state.Provid
 	if err != nil {
 		return &StepError{Step: f.Step, Op: "timer", Err: err}
 	}
+	at = max(at, watermarkOf(ctx))
 	c := keyedCall{sp: sp, tp: tp, label: label, emits: emits{rows, late}}
-	return f.call(ctx, c, func(gr Group, out *Out) error { return gr.Close(at, out) })
+	return f.call(ctx, c, func(gr Group, out *Out) error {
+		if closes := gr.Closes(); len(closes) == 0 || closes[0].At > at {
+			return errNothing // an earlier timer of the same time has closed it
+		}
+		return gr.Close(at, out)
+	})
 }
 
 // FinishBundle gives the indexes back.
@@ -103,7 +113,11 @@ func (f *keyedFn) call(ctx context.Context, c keyedCall, do func(Group, *Out) er
 		return &StepError{Step: f.Step, Partition: c.label, Op: "restore state", Err: err}
 	}
 	var out Out
-	if err := protect(func() error { return do(gr, &out) }); err != nil {
+	switch err := protect(func() error { return do(gr, &out) }); {
+	case errors.Is(err, errNothing):
+		f.held[c.label] = indexed[Group]{nonce: h.nonce, index: gr}
+		return nil
+	case err != nil:
 		return &StepError{Step: f.Step, Partition: c.label, Op: c.op.Kind, Err: err}
 	}
 	if err := c.emit(ctx, &out); err != nil {

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"time"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
@@ -19,3 +20,20 @@ const (
 
 // goTime turns milliseconds into the form that Beam's timers and estimators take.
 func goTime(ms int64) time.Time { return time.UnixMilli(ms) }
+
+type watermarkKey struct{}
+
+// WithWatermark tells the steps of a bundle the input watermark of their stage, in milliseconds. A runner that knows it lets a
+// stateful step close everything that is due at once, where one timer would follow the other. It is a hint: a step is
+// right without it.
+func WithWatermark(ctx context.Context, ms int64) context.Context {
+	return context.WithValue(ctx, watermarkKey{}, ms)
+}
+
+// watermarkOf gives the hint, or the smallest time.
+func watermarkOf(ctx context.Context) int64 {
+	if ms, ok := ctx.Value(watermarkKey{}).(int64); ok {
+		return ms
+	}
+	return int64(minTime)
+}

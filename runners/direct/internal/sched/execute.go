@@ -8,6 +8,7 @@ import (
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/core/graph/mtime"
 
+	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/runners/direct/internal/fnio"
 	"github.com/millrace-io/millrace/runners/direct/internal/graph"
 )
@@ -36,7 +37,7 @@ func (e *Engine) execute(ctx context.Context, w *work) error {
 	for _, t := range w.fired {
 		w.b.Timer(st.Root(), t)
 	}
-	return st.pool.Run(ctx, &w.b)
+	return st.pool.Run(flow.WithWatermark(ctx, w.mark), &w.b)
 }
 
 // payload returns the bytes of a queued item.

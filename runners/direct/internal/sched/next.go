@@ -19,7 +19,8 @@ type work struct {
 	fired []fnio.Timer
 	b     fnio.Bundle
 	out   outputs
-	loud  bool // counted in unsettled
+	mark  int64 // the stage's input watermark when it was taken
+	loud  bool  // counted in unsettled
 }
 
 // next waits for work. It returns nil when the run is over.
@@ -73,7 +74,7 @@ func (e *Engine) take(s *stage) *work {
 	s.bundles++
 	e.seq++
 	e.inflight++
-	w := &work{lane: l, seq: e.seq}
+	w := &work{lane: l, seq: e.seq, mark: l.st.mark.Input()}
 	if l.st.Kind != graph.Source {
 		e.unsettle(w)
 	}
@@ -119,14 +120,14 @@ func (e *Engine) settle() bool {
 
 // expire makes the processing-time timers of s due, each once.
 func (e *Engine) expire(s *stage) bool {
-	any := false
+	found := false
 	for _, l := range s.lanes {
 		if l != nil && l.timers != nil && l.timers.Expire(e.now()) {
 			e.offer(l)
-			any = true
+			found = true
 		}
 	}
-	return any
+	return found
 }
 
 func (e *Engine) now() int64 { return e.cfg.Clock.Now().UnixMilli() }
