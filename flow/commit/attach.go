@@ -41,6 +41,7 @@ func (l *Ledger) Attach(ctx context.Context, o AttachOptions) (Attached, error) 
 	if err != nil {
 		return Attached{}, err
 	}
+	// Guarantee 5: whatever does not belong together is refused here.
 	refuse := func(r Reason, found string) (Attached, error) {
 		return Attached{}, l.refusal(st, o.Incarnation, r, found)
 	}

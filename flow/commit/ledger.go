@@ -73,6 +73,7 @@ func (l *Ledger) Claim(ctx context.Context, c Commit) (Outcome, error) {
 		return 0, err
 	}
 	failpoint.Hit("publish/before-claim")
+	// Guarantee 3: whoever creates the claim has the number.
 	err = l.o.Staging.Create(ctx, l.name(c.Seq, claimExt), data)
 	if err != nil && !errors.Is(err, object.ErrExists) {
 		return 0, err
@@ -216,6 +217,7 @@ func (l *Ledger) advance(ctx context.Context) error {
 		return nil
 	}
 	failpoint.Hit("publish/before-piece-delete")
+	// Guarantee 4: all commits up to here are done.
 	for _, p := range pieces {
 		if err := l.o.Staging.Delete(ctx, p); err != nil {
 			return err

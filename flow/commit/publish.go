@@ -41,6 +41,7 @@ func (l *Ledger) WriteFile(ctx context.Context, c Commit, f File, encode Encode)
 	if !errors.Is(err, object.ErrNotFound) {
 		return FileResult{}, err
 	}
+	// Guarantee 2: a file that is absent is written only while its commit is not done, under a name that no other commit has.
 	if done, err := l.isDone(ctx, c); done || err != nil {
 		return FileResult{Name: f.Name, Done: true}, err
 	}

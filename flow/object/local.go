@@ -96,6 +96,7 @@ func (l *Local) Put(ctx context.Context, name string, write func(io.Writer) erro
 		if err := ctx.Err(); err != nil {
 			return errors.Join(err, root.Remove(temp))
 		}
+		// Guarantee 1: the file has its name only now that it is complete and durable.
 		if err := root.Rename(temp, name); err != nil {
 			return errors.Join(err, root.Remove(temp))
 		}
@@ -285,6 +286,7 @@ func checkName(ctx context.Context, name string) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("object: %q: %w", name, context.Cause(ctx))
 	}
+	// Guarantee 14: no name leads out of the root; os.Root refuses symbolic links that do.
 	if !fs.ValidPath(name) || name == "." || strings.ContainsRune(name, 0) || strings.HasPrefix(path.Base(name), tempPrefix) {
 		return fmt.Errorf("object: %q: %w: it must be a relative path without empty, . or .. segments, NUL or %s", name, ErrName, tempPrefix)
 	}
