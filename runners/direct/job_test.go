@@ -52,7 +52,11 @@ func TestJobGoesOn(t *testing.T) {
 func TestFenced(t *testing.T) {
 	dir := t.TempDir()
 	job := openJob(t, dir)
-	defer job.Close()
+	t.Cleanup(func() {
+		if err := job.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	p, s := beam.NewPipelineWithRoot()
 	gather(s, t.Name(), read(s, sourceSpec{Partitions: 2, Each: 50, PerCall: 5, Keys: 3}))
 	var last int64

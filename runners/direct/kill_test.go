@@ -50,7 +50,7 @@ func TestKill(t *testing.T) {
 		t.Run(filepath.Base(point), func(t *testing.T) {
 			dir := t.TempDir()
 			kills := 0
-			for n := 2; ; n += 7 {
+			for n := 1; ; n += 3 {
 				cmd := exec.Command(os.Args[0], "-test.run=^$")
 				cmd.Env = append(os.Environ(), childDir+"="+dir, fmt.Sprintf("%s=%s:%d", failpoint.Env, point, n))
 				out, err := cmd.CombinedOutput()

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"flag"
 	"log/slog"
-	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -121,13 +121,10 @@ func TestRestartsPebble(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	root := t.TempDir()
+	root, cases := t.TempDir(), 0
 	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp(root, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer os.RemoveAll(dir)
+		cases++
+		dir := filepath.Join(root, strconv.Itoa(cases))
 		restarts(t, func() (store.Store, error) {
 			return store.OpenPebble(dir, store.Options{Log: slog.New(slog.DiscardHandler)})
 		}, 4)

@@ -72,7 +72,7 @@ func (f *windows) OnTimer(ts beam.EventTime, sp state.Provider, tp timers.Provid
 			return err
 		}
 	}
-	emit(beam.EventTime(mtime.FromMilliseconds(end-1)), "all", out)
+	emit(mtime.FromMilliseconds(end-1), "all", out)
 	return nil
 }
 

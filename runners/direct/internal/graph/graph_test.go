@@ -155,13 +155,17 @@ func TestRefusals(t *testing.T) {
 			w := beam.WindowInto(s.Scope("hourly"), window.NewFixedWindows(time.Hour), source(s, "in"))
 			beam.GroupByKey(s.Scope("grouped"), w)
 		}, []string{`step "hourly/WindowInto" uses fixed windows`, `step "grouped/CoGBK" uses GroupByKey outside the global window`}},
-		{"combine", func(s beam.Scope) { stats.SumPerKey(s.Scope("total"), source(s, "in")) },
-			[]string{"uses GroupByKey with a trigger other than Repeat(AfterCount(1))"}},
+		{
+			"combine", func(s beam.Scope) { stats.SumPerKey(s.Scope("total"), source(s, "in")) },
+			[]string{"uses GroupByKey with a trigger other than Repeat(AfterCount(1))"},
+		},
 		{"map state", func(s beam.Scope) {
 			beam.ParDo0(s, &mapState{M: state.MakeMapState[string, int]("seen")}, source(s, "in"))
 		}, []string{`uses map state ("seen")`}},
-		{"finalization", func(s beam.Scope) { beam.ParDo0(s, &finalizing{}, beam.Impulse(s)) },
-			[]string{"uses bundle finalization"}},
+		{
+			"finalization", func(s beam.Scope) { beam.ParDo0(s, &finalizing{}, beam.Impulse(s)) },
+			[]string{"uses bundle finalization"},
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

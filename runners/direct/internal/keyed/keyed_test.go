@@ -23,7 +23,6 @@ var kinds = map[string]graph.StateKind{"v": graph.Value, "b": graph.Bag}
 func TestStateAgainstMap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		db := store.NewMemory()
-		defer db.Close()
 		s := NewState(db, []byte("p"), kinds)
 		committed := map[string]string{}
 		for seq := range rapid.IntRange(1, 12).Draw(t, "bundles") {

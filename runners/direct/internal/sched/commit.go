@@ -49,6 +49,7 @@ func (e *Engine) handOff(w *work) {
 		b.Set(counterKey(c), binary.BigEndian.AppendUint64(nil, uint64(e.counters[c])))
 	}
 	e.writeMarks(&b)
+	// Guarantee 6: all of the bundle is in this one batch.
 	h.durable = e.cfg.Store.Commit(&b)
 	e.runAhead(&h)
 	e.pending <- h
