@@ -4,7 +4,7 @@
 //	lock      flock(2) of the living holder; its text names the last one
 //	epoch     how often the job was started
 //	job.json  Meta
-//	request   a verb for the process that runs the job
+//	request   what another process asks of the one that runs the job
 //	state/    the store
 package jobdir
 
@@ -12,7 +12,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,6 +20,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+)
+
+const (
+	lockName    = "lock"
+	epochName   = "epoch"
+	metaName    = "job.json"
+	requestName = "request"
+	stateName   = "state"
 )
 
 // Options of Open.
@@ -33,29 +41,15 @@ type Options struct {
 	Takeover bool
 }
 
-// Meta is what the directory says of its job.
-type Meta struct {
-	Version     int    `json:"version"`
-	Name        string `json:"name"`
-	Pipeline    string `json:"pipeline"`
-	Incarnation string `json:"incarnation"`
-	// Fingerprint is the graph's. Recorded are the answers that the graph was built with.
-	Fingerprint string            `json:"fingerprint,omitempty"`
-	Recorded    map[string][]byte `json:"recorded,omitempty"`
-	// State is what the last process to hold the job said: "", running, stopped or finished.
-	State string `json:"state,omitempty"`
-	// Started says that the job was attached to its sinks, so that its state may hold work.
-	Started bool `json:"started,omitempty"`
-}
-
-const version = 1
-
-// Dir is a directory that this process holds.
+// Dir is a directory that this process holds. Its methods may be called from any goroutine.
 type Dir struct {
-	path  string
-	lock  *os.File
-	epoch int64
-	meta  Meta
+	path      string
+	lock      *os.File
+	epoch     int64
+	signature []byte // what the lock says as long as the directory is ours
+
+	mu   sync.Mutex
+	meta Meta
 }
 
 // ErrForeign: the directory is not empty and no job's, or another job's.
@@ -67,7 +61,7 @@ func Open(path string, o Options) (*Dir, error) {
 	if err := checkPlace(path, o.Name); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := makeDir(path); err != nil {
 		return nil, fmt.Errorf("job directory %s: %w; choose another one with --job", path, err)
 	}
 	lock, err := take(path, o.Takeover)
@@ -92,7 +86,7 @@ func checkPlace(path, name string) error {
 	case found:
 		return nil
 	}
-	if _, err := os.Stat(filepath.Join(path, "epoch")); err == nil {
+	if _, err := os.Stat(filepath.Join(path, epochName)); err == nil {
 		return nil // a job was here, and was reset
 	}
 	entries, err := os.ReadDir(path)
@@ -100,22 +94,27 @@ func checkPlace(path, name string) error {
 		return fmt.Errorf("job directory %s: %w", path, err)
 	}
 	for _, e := range entries {
-		if !slices.Contains([]string{"lock", "request"}, e.Name()) && !strings.HasSuffix(e.Name(), tmpSuffix) {
+		// An Open that was interrupted leaves a lock, and every new ext4 file system has a lost+found.
+		if !slices.Contains([]string{lockName, "lost+found"}, e.Name()) && !strings.HasPrefix(e.Name(), tempPrefix) {
 			return fmt.Errorf("%w: %s is no job directory, it holds %q; choose an empty one with --job", ErrForeign, path, e.Name())
 		}
 	}
 	return nil
 }
 
+// begin makes a directory of which the lock is ours this process's own.
 func (d *Dir) begin(o Options) error {
+	if err := checkPlace(d.path, o.Name); err != nil { // another process may have been here before the lock was ours
+		return err
+	}
+	if err := d.sweep(); err != nil {
+		return err
+	}
 	if err := d.raiseEpoch(); err != nil {
 		return err
 	}
 	if err := d.sign(); err != nil {
 		return err
-	}
-	if err := os.Remove(d.file("request")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("job directory %s: %w", d.path, err)
 	}
 	m, found, err := readMeta(d.path)
 	if err != nil {
@@ -130,27 +129,59 @@ func (d *Dir) begin(o Options) error {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails
 	d.meta = Meta{Version: version, Name: o.Name, Pipeline: o.Pipeline, Incarnation: hex.EncodeToString(id[:])}
-	return d.writeMeta()
+	return d.meta.write(d.path)
+}
+
+// sweep removes requests to earlier processes and files that were not finished.
+func (d *Dir) sweep() error {
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return fmt.Errorf("job directory %s: %w", d.path, err)
+	}
+	for _, e := range entries {
+		if e.Name() != requestName && !strings.HasPrefix(e.Name(), tempPrefix) {
+			continue
+		}
+		if err := os.Remove(d.file(e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("job directory %s: %w", d.path, err)
+		}
+	}
+	return nil
 }
 
 func (d *Dir) file(name string) string { return filepath.Join(d.path, name) }
 
-// Path gives the directory, StatePath the place of the store in it.
+// Path gives the directory.
 func (d *Dir) Path() string { return d.path }
 
 // StatePath gives the place of the store.
-func (d *Dir) StatePath() string { return d.file("state") }
+func (d *Dir) StatePath() string { return d.file(stateName) }
 
 // Epoch counts the starts of the job, this one included.
 func (d *Dir) Epoch() int64 { return d.epoch }
 
 // Meta gives what the directory says of its job.
-func (d *Dir) Meta() Meta { return d.meta }
+func (d *Dir) Meta() Meta {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.meta.clone()
+}
 
-// Update changes Meta, durably.
+// Update changes Meta, durably. Name and incarnation stay as they are.
 func (d *Dir) Update(change func(*Meta)) error {
-	change(&d.meta)
-	return d.writeMeta()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.Check(); err != nil {
+		return err
+	}
+	m := d.meta.clone()
+	change(&m)
+	m.Version, m.Name, m.Incarnation = version, d.meta.Name, d.meta.Incarnation
+	if err := m.write(d.path); err != nil {
+		return err
+	}
+	d.meta = m
+	return nil
 }
 
 // Close gives the directory up.
@@ -164,7 +195,8 @@ func (d *Dir) Close() error {
 // ErrFenced: another process has taken the directory.
 var ErrFenced = errors.New("another process has taken the job (FENCED)")
 
-// Check says whether this process still holds the directory.
+// Check says whether this process still holds the directory. It reads two small files, since flock(2) does not hold on every
+// shared volume, nor for a directory that was removed and made anew.
 func (d *Dir) Check() error {
 	e, err := readEpoch(d.path)
 	if err != nil {
@@ -172,6 +204,13 @@ func (d *Dir) Check() error {
 	}
 	if e != d.epoch {
 		return fmt.Errorf("%w: job directory %s is at start %d, this process is start %d", ErrFenced, d.path, e, d.epoch)
+	}
+	b, err := os.ReadFile(d.file(lockName))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrFenced, err)
+	}
+	if !bytes.Equal(b, d.signature) {
+		return fmt.Errorf("%w: job directory %s is held by %s", ErrFenced, d.path, parseHolder(b))
 	}
 	return nil
 }
@@ -182,11 +221,11 @@ func (d *Dir) raiseEpoch() error {
 		return err
 	}
 	d.epoch = e + 1
-	return replace(d.file("epoch"), []byte(strconv.FormatInt(d.epoch, 10)+"\n"))
+	return replace(d.file(epochName), []byte(strconv.FormatInt(d.epoch, 10)+"\n"))
 }
 
 func readEpoch(path string) (int64, error) {
-	b, err := os.ReadFile(filepath.Join(path, "epoch"))
+	b, err := os.ReadFile(filepath.Join(path, epochName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
@@ -194,63 +233,8 @@ func readEpoch(path string) (int64, error) {
 		return 0, fmt.Errorf("job directory %s: %w", path, err)
 	}
 	e, err := strconv.ParseInt(string(bytes.TrimSpace(b)), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("job directory %s: the file epoch is damaged: %q", path, b)
+	if err != nil || e < 0 {
+		return 0, fmt.Errorf("job directory %s: the file %s is damaged: %.40q", path, epochName, b)
 	}
 	return e, nil
-}
-
-func readMeta(path string) (m Meta, found bool, err error) {
-	b, err := os.ReadFile(filepath.Join(path, "job.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, false, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(b, &m)
-	}
-	if err != nil {
-		return m, false, fmt.Errorf("job directory %s: the file job.json cannot be read: %w", path, err)
-	}
-	if m.Version != version {
-		return m, false, fmt.Errorf("job directory %s: version %d is not known; use the program that wrote it or a newer one", path, m.Version)
-	}
-	return m, true, nil
-}
-
-func (d *Dir) writeMeta() error {
-	b, err := json.MarshalIndent(d.meta, "", "  ")
-	if err != nil {
-		return err
-	}
-	return replace(d.file("job.json"), append(b, '\n'))
-}
-
-const tmpSuffix = ".tmp"
-
-// replace writes a file whole or not at all, durably.
-func replace(path string, data []byte) error {
-	f, err := os.OpenFile(path+tmpSuffix, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(path+tmpSuffix, path)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(path))
-	}
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
-}
-
-func syncDir(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

@@ -1,15 +1,12 @@
 package jobdir
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
-	"time"
 )
 
 // Status is how a directory stands.
@@ -29,7 +26,7 @@ func Inspect(path string) (Status, error) {
 	if s.Meta, s.Exists, err = readMeta(path); err != nil {
 		return s, err
 	}
-	f, err := os.Open(filepath.Join(path, "lock"))
+	f, err := os.Open(filepath.Join(path, lockName))
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
@@ -37,50 +34,15 @@ func Inspect(path string) (Status, error) {
 		return s, fmt.Errorf("job directory %s: %w", path, err)
 	}
 	defer f.Close() //nolint:errcheck // closing gives up the lock below, if it was had
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
+	err = tryLock(f, syscall.LOCK_SH)
 	if err == nil {
 		return s, nil
 	}
 	if !errors.Is(err, syscall.EWOULDBLOCK) {
-		return s, fmt.Errorf("job directory %s: %w", path, err)
+		return s, err
 	}
-	s.Held = true
-	s.Holder, err = readHolder(f)
-	return s, err
-}
-
-// Request asks the process that holds the directory for something.
-func Request(path, verb string) error {
-	return replace(filepath.Join(path, "request"), []byte(verb+"\n"))
-}
-
-// pollRequests is the time between two looks for a request.
-const pollRequests = 200 * time.Millisecond
-
-// Requests gives what other processes ask for, until ctx ends.
-func (d *Dir) Requests(ctx context.Context) <-chan string {
-	out := make(chan string)
-	go func() {
-		tick := time.NewTicker(pollRequests)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			b, err := os.ReadFile(d.file("request"))
-			if err != nil || os.Remove(d.file("request")) != nil {
-				continue
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case out <- strings.TrimSpace(string(b)):
-			}
-		}
-	}()
-	return out
+	s.Held, s.Holder = true, readHolder(path)
+	return s, nil
 }
 
 // Reset removes the job's state, so that the next Open begins a new incarnation. It refuses while the directory is held.
@@ -97,9 +59,15 @@ func Reset(path, name string) error {
 		return err
 	}
 	// job.json goes first: without it, what is left of the state belongs to nobody and is never opened.
-	err = os.Remove(filepath.Join(path, "job.json"))
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		err = os.RemoveAll(filepath.Join(path, "state"))
+	err = os.Remove(filepath.Join(path, metaName))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err == nil {
+		err = syncDir(path)
+	}
+	if err == nil {
+		err = os.RemoveAll(filepath.Join(path, stateName))
 	}
 	if err != nil {
 		err = fmt.Errorf("reset job directory %s: %w", path, err)
