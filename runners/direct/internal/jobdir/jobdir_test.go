@@ -66,7 +66,10 @@ func TestOpenAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Meta().Recorded["a"] = nil // a copy
+	d.Meta().Recorded["a"] = nil // of a copy
+	if d.Meta().Recorded["a"] == nil {
+		t.Error("what Meta returns is shared")
+	}
 	mustClose(t, d)
 
 	d = mustOpen(t, dir)
@@ -208,6 +211,9 @@ func TestRequests(t *testing.T) {
 	write(t, filepath.Join(dir, requestName), `{"verb":"cancel","epoch":2}`) // it came too late
 	d = mustOpen(t, dir)
 	defer mustClose(t, d)
+	if _, err := os.Stat(filepath.Join(dir, requestName)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an old request is still there: %v", err)
+	}
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		asked := d.Requests(ctx)
