@@ -12,6 +12,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/apache/arrow-go/v18/parquet/file"
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
@@ -196,7 +197,8 @@ func TestEncodeRowGroups(t *testing.T) {
 		{"one", parquetio.Options{}, []*batch.Batch{rows(0, 100), rows(100, 200)}, 1},
 		{"rows, exact", parquetio.Options{RowGroupRows: 100}, []*batch.Batch{rows(0, 100), rows(100, 200)}, 2},
 		{"rows, across", parquetio.Options{RowGroupRows: 70}, []*batch.Batch{rows(0, 100), rows(100, 200)}, 3},
-		{"bytes", parquetio.Options{RowGroupBytes: 800}, []*batch.Batch{rows(0, 50), rows(50, 100), rows(100, 101)}, 2},
+		{"bytes", parquetio.Options{RowGroupBytes: 800}, []*batch.Batch{rows(0, 50), rows(50, 100), rows(100, 101), rows(101, 102)}, 2},
+		{"an empty batch", parquetio.Options{}, []*batch.Batch{rows(0, 0)}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, groups := read(t, encode(t, mustSink(t, c.o), schema, c.batches...))
@@ -214,18 +216,35 @@ func TestEncodeRowGroups(t *testing.T) {
 	}
 }
 
-// BR-034, and a null list that hides elements.
+// BR-034, with a null list that hides elements.
 func TestEncodeLists(t *testing.T) {
 	list := arrow.ListOf(arrow.PrimitiveTypes.Int64)
-	offsets := memory.NewBufferBytes(arrow.Int32Traits.CastToBytes([]int32{0, 2, 2, 3}))
-	valid := memory.NewBufferBytes([]byte{0b110})
-	values, _, err := array.FromJSON(memory.DefaultAllocator, arrow.PrimitiveTypes.Int64, strings.NewReader("[8, 9, null]"))
-	if err != nil {
-		t.Fatal(err)
+	offsets := memory.NewBufferBytes(arrow.Int32Traits.CastToBytes([]int32{0, 1, 3, 3, 4}))
+	valid := memory.NewBufferBytes([]byte{0b1101})
+	values := fromJSON(t, arrow.PrimitiveTypes.Int64, "[7, 8, 9, null]").Column(0)
+	col := array.MakeFromData(array.NewData(list, 4, []*memory.Buffer{valid, offsets}, []arrow.ArrayData{values.Data()}, 1, 0))
+	if diff := cmp.Diff([][]string{{"[7]"}, {"null"}, {"[]"}, {"[null]"}}, column(t, col)); diff != "" {
+		t.Error(diff)
 	}
-	col := array.MakeFromData(array.NewData(list, 3, []*memory.Buffer{valid, offsets}, []arrow.ArrayData{values.Data()}, 1, 0))
-	schema := arrow.NewSchema([]arrow.Field{{Name: "l", Type: list, Nullable: true}}, nil)
-	in, err := batch.New(array.NewRecordBatch(schema, []arrow.Array{col}, 3))
+}
+
+// Null structs do not shift the decimals of the others.
+func TestEncodeDecimalsBesideNullStructs(t *testing.T) {
+	wide := array.NewDecimal128Builder(memory.DefaultAllocator, &arrow.Decimal128Type{Precision: 38, Scale: 1})
+	wide.AppendValues([]decimal128.Num{{}, decimal128.FromI64(10), decimal128.FromI64(20)}, nil)
+	values := wide.NewArray()
+	structs := array.MakeFromData(array.NewData(arrow.StructOf(arrow.Field{Name: "d", Type: values.DataType()}), 3,
+		[]*memory.Buffer{memory.NewBufferBytes([]byte{0b110})}, []arrow.ArrayData{values.Data()}, 1, 0))
+	if diff := cmp.Diff([][]string{{"null"}, {"{1}"}, {"{2}"}}, column(t, structs)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// column writes one column and reads it back.
+func column(t *testing.T, col arrow.Array) [][]string {
+	t.Helper()
+	schema := arrow.NewSchema([]arrow.Field{{Name: "c", Type: col.DataType(), Nullable: true}}, nil)
+	in, err := batch.New(array.NewRecordBatch(schema, []arrow.Array{col}, int64(col.Len())))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,9 +253,7 @@ func TestEncodeLists(t *testing.T) {
 		t.Fatal(routing, err)
 	}
 	got, _ := read(t, encode(t, s, schema, in))
-	if diff := cmp.Diff([][]string{{"null"}, {"[]"}, {"[null]"}}, print(got)); diff != "" {
-		t.Error(diff)
-	}
+	return print(got)
 }
 
 func TestEncodeFails(t *testing.T) {

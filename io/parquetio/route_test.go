@@ -96,10 +96,10 @@ func TestRouteValues(t *testing.T) {
 func TestRouteTexts(t *testing.T) {
 	text := func(s string) *string { return &s }
 	b := textBatch(t, "c", text("a/b"), text("../x"), text("x=y"), text("50%"), text("%2F"), text("10:30"), text("a b"), text("a+b"),
-		text("#1?"), text("ü"), text("tab\there"), text("line\nbreak"), text("."), text(".."), text("A"), text("a"), text("z\x00"),
+		text("#1?"), text("ü"), text("tab\there"), text("line\nbreak"), text("."), text(".."), text("A"), text("a"), text("z\x00\x7f"),
 		text(""), nil, text("__HIVE_DEFAULT_PARTITION__"), text(" "), text("\xff"), text(strings.Repeat("x", 253)), text(strings.Repeat("x", 254)))
 	want := []string{"c=a%2Fb", "c=..%2Fx", "c=x%3Dy", "c=50%25", "c=%252F", "c=10%3A30", "c=a b", "c=a+b",
-		"c=%231%3F", "c=ü", "c=tab%09here", "c=line%0Abreak", "c=.", "c=..", "c=A", "c=a", "c=z%00",
+		"c=%231%3F", "c=ü", "c=tab%09here", "c=line%0Abreak", "c=.", "c=..", "c=A", "c=a", "c=z%00%7F",
 		"c=__HIVE_DEFAULT_PARTITION__", "c=__HIVE_DEFAULT_PARTITION__", "c=%5F_HIVE_DEFAULT_PARTITION__", "c= ",
 		"refused: utf-8", "c=" + strings.Repeat("x", 253), "refused: folder"}
 	if diff := cmp.Diff(want, route(t, mustSink(t, parquetio.Options{PartitionBy: []string{"c"}}), b)); diff != "" {
@@ -189,7 +189,7 @@ func TestRouteRefuses(t *testing.T) {
 	bad := texts()
 	bad.AppendValues([]string{"ok", "\xc3", "ü", "x"}, []bool{true, true, true, false})
 	lists := array.NewListBuilder(memory.DefaultAllocator, str)
-	for _, l := range [][]string{{"a"}, {}, {"b", "\x00\xa8\x59\xe2\x77"}, {"c"}} {
+	for _, l := range [][]string{{"a"}, {}, {"\x00\xa8\x59\xe2\x77", "b"}, {"c"}} {
 		lists.Append(true)
 		lists.ValueBuilder().(*array.StringBuilder).AppendValues(l, nil)
 	}
@@ -253,6 +253,16 @@ func refusesRows(t *testing.T, col arrow.Array, want map[int32]string, reason st
 			t.Errorf("reason %q, want %q", r.Refused[0].Reason, reason)
 		}
 	}
+}
+
+// What lies below a null is not there.
+func TestRouteBelowNull(t *testing.T) {
+	texts := array.NewStringBuilder(memory.DefaultAllocator)
+	texts.AppendValues([]string{"\xff", "a"}, nil)
+	offsets := memory.NewBufferBytes(arrow.Int32Traits.CastToBytes([]int32{0, 1, 2}))
+	col := array.MakeFromData(array.NewData(arrow.ListOf(arrow.BinaryTypes.String), 2,
+		[]*memory.Buffer{memory.NewBufferBytes([]byte{0b10}), offsets}, []arrow.ArrayData{texts.NewArray().Data()}, 1, 0))
+	refusesRows(t, col, map[int32]string{}, "")
 }
 
 func TestRouteRequired(t *testing.T) {
