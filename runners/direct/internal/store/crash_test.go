@@ -91,7 +91,7 @@ func (h *history) run(s Store, sent, acked *atomic.Int64) error {
 // TestPowerLoss takes the power away before the N-th operation on the file system, when all, some or none of what was not
 // synced is on disk.
 func TestPowerLoss(t *testing.T) {
-	for seed := range uint64(150) {
+	for seed := range uint64(100) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		h := newHistory(rng, 25)
 		mem := vfs.NewCrashableMem()
@@ -130,14 +130,14 @@ func TestBrokenDisk(t *testing.T) {
 		return
 	}
 	broken := 0
-	for seed := range uint64(300) {
+	for seed := range uint64(150) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			if brokenDisk(t, rand.New(rand.NewPCG(seed, 3))) {
 				broken++
 			}
 		})
 	}
-	if broken < 100 {
+	if broken < 75 {
 		t.Errorf("only %d of the faults broke the store", broken)
 	}
 }

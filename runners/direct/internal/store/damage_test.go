@@ -52,7 +52,7 @@ func damageable(t *testing.T, closed bool) (*history, *vfs.MemFS) {
 }
 
 func damageAll(t *testing.T, undamaged *vfs.MemFS, read func(Store) (string, error)) {
-	const damages = 300
+	const damages = 150
 	found := 0
 	for seed := range uint64(damages) {
 		rng := rand.New(rand.NewPCG(seed, 6))

@@ -63,6 +63,19 @@ func TestCommitsThatWaitShareASync(t *testing.T) {
 	closeStore(t, s)
 }
 
+// The error that broke the store is the one that everybody gets, however many follow.
+func TestFirstErrorCounts(t *testing.T) {
+	c := newCommitter()
+	first, later := c.put(&Batch{}), errors.New("later")
+	c.fail(errors.New("first"))
+	c.fail(later)
+	for _, p := range []*Pending{first, c.put(&Batch{})} {
+		if err := p.Wait(); err == nil || errors.Is(err, later) || err != c.broken() {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 func TestReadersSeeWhatIsDurable(t *testing.T) {
 	g := newGate(".log")
 	s := open(t, errorfs.Wrap(vfs.NewMem(), g))
@@ -232,5 +245,34 @@ func TestForeignFileAmongTheSegments(t *testing.T) {
 	_, err := OpenPebble("job", Options{Log: quiet()})
 	if err == nil || !strings.Contains(err.Error(), `"notes.txt"`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func BenchmarkCommit(b *testing.B) {
+	for _, size := range []int{200, 10_000, 1_000_000} {
+		for _, workers := range []int{1, 16} {
+			b.Run(fmt.Sprintf("%d bytes, %d at once", size, workers), func(b *testing.B) {
+				s, err := OpenPebble(b.TempDir(), Options{Log: quiet()})
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.SetBytes(int64(size))
+				val := value(1, size)
+				b.SetParallelism(workers)
+				var n atomic.Int64
+				b.RunParallel(func(pb *testing.PB) {
+					for pb.Next() {
+						i := n.Add(1)
+						var batch Batch
+						batch.Set(fmt.Appendf(nil, "%012d", i), val)
+						batch.Delete(fmt.Appendf(nil, "%012d", i-50))
+						if err := s.Commit(&batch).Wait(); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+				closeStore(b, s)
+			})
+		}
 	}
 }

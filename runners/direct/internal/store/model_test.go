@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-var sizes = []int{0, 1, 100, 10_000, maxInline - 1, maxInline, maxInline + 1, 100_000, 300_000}
+var sizes = []int{0, 1, 100, 10_000, maxInline - 1, maxInline, maxInline + 1, 100_000, 200_000}
 
 func drawKey(t *rapid.T, label string) []byte {
 	return []byte(rapid.StringOfN(rapid.SampledFrom([]rune{'a', 'b', 0, 'z'}), 0, 3, -1).Draw(t, label) +
