@@ -40,13 +40,9 @@ func (c *Column) validity() *memory.Buffer {
 	if len(c.nulls) == 0 {
 		return nil
 	}
-	n := c.Len()
-	bits := make([]byte, (n+7)/8)
+	bits := make([]byte, (c.Len()+7)/8)
 	for i := range bits {
 		bits[i] = 0xff
-	}
-	if n%8 != 0 {
-		bits[len(bits)-1] = 1<<(n%8) - 1
 	}
 	for _, i := range c.nulls {
 		bits[i/8] &^= 1 << (i % 8)

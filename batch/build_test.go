@@ -70,6 +70,7 @@ var spoiled = []struct {
 	{`column "i8" has 2 values in one row`, func(b *batch.Builder) { b.Col(0).Int64(1) }},
 	{`column "i8" of type int8 was given a value of another type`, func(b *batch.Builder) { again(b, 0).Uint64(1) }},
 	{`column "i8" of type int8 was given a value of another type`, func(b *batch.Builder) { b.Col(0).Bool(true) }},
+	{`column "i8" of type int8 was given a value of another type`, func(b *batch.Builder) { again(b, 0).Bool(true); b.Col(0).Null() }},
 	{`column "u16": 65536 does not fit uint16`, func(b *batch.Builder) { again(b, 1).Uint64(65536) }},
 	{`column "f32": 1e+39 does not fit float32`, func(b *batch.Builder) { again(b, 2).Float64(1e39) }},
 	{`column "dec": 100.0 does not fit decimal(3, 1)`, func(b *batch.Builder) { again(b, 3).Decimal(decimal128.FromI64(1000)) }},
@@ -144,6 +145,10 @@ func TestBuilderHidden(t *testing.T) {
 		}
 		if want := map[bool]int{true: 1}[tt.want == ""]; b.Rows() != want {
 			t.Errorf("%d rows, want %d", b.Rows(), want)
+		}
+		// What was set for one row does not count for the next.
+		if err := b.EndRow(); (err == nil) != (tt.o == batch.BuilderOptions{}) {
+			t.Errorf("the next row: %v", err)
 		}
 	}
 }

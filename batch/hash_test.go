@@ -174,6 +174,41 @@ func TestHashSpecialFloats(t *testing.T) {
 	}
 }
 
+// A null is not what stands in its place, and a decimal is more than its low half.
+func TestHashTellsApart(t *testing.T) {
+	for _, typ := range append(scalarTypes, arrow.ListOf(arrow.PrimitiveTypes.Int64), arrow.StructOf()) {
+		if typ == arrow.Null {
+			continue
+		}
+		a, b := nulls(typ), nulls(typ)
+		valid := array.MakeFromData(array.NewData(typ, 1, append([]*memory.Buffer{nil}, b.Data().Buffers()[1:]...), b.Data().Children(), 0, 0))
+		apart(t, a, valid)
+	}
+	typ := &arrow.Decimal128Type{Precision: 38}
+	d := array.NewDecimal128Builder(memory.DefaultAllocator, typ)
+	d.Append(decimal128.New(1, 5))
+	d.Append(decimal128.New(2, 5))
+	x := d.NewArray()
+	apart(t, array.NewSlice(x, 0, 1), array.NewSlice(x, 1, 2))
+}
+
+// apart wants two values to be unequal.
+func apart(t *testing.T, a, b arrow.Array) {
+	t.Helper()
+	schema := arrow.NewSchema([]arrow.Field{{Name: "c", Type: a.DataType(), Nullable: true}}, nil)
+	x, err := batch.New(array.NewRecordBatch(schema, []arrow.Array{a}, 1))
+	y, err2 := batch.New(array.NewRecordBatch(schema, []arrow.Array{b}, 1))
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	if batch.EqualRows(batch.Row{Batch: x}, batch.Row{Batch: y}, nil) {
+		t.Errorf("%s: %s and %s are equal", a.DataType(), a, b)
+	}
+	if hashOf(t, x)[0] == hashOf(t, y)[0] {
+		t.Errorf("%s: %s and %s have the same hash", a.DataType(), a, b)
+	}
+}
+
 // A stored state and the key groups of a running job depend on these numbers: they must never change.
 func TestHashIsPinned(t *testing.T) {
 	type row struct {

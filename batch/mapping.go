@@ -24,7 +24,7 @@ import (
 //	bool, all widths of int, uint and float  the same in Arrow; int is int64, uint is uint64
 //	string                                   utf8
 //	[]byte                                   binary; nil is null
-//	time.Time                                timestamp[us, UTC], or date32; what is finer than the unit is cut off
+//	time.Time                                timestamp[us, UTC], or date32; what is finer is rounded down
 //	time.Duration                            duration[us], with the same units
 //	decimal128.Num                           decimal128 of the tag's precision and scale
 //	[]E                                      list of E; nil is null
