@@ -44,3 +44,15 @@ func TestRunningSum(t *testing.T) {
 		}
 	}
 }
+
+func TestGroupKeepsOrder(t *testing.T) {
+	spec := sourceSpec{Partitions: 3, Each: 200, PerCall: 9, Keys: 4}
+	p, s := beam.NewPipelineWithRoot()
+	gather(s, t.Name(), beam.ParDo(s, &doubleFn{}, read(s, spec)))
+	mustRun(t, p, Options{Workers: 4, BundleElements: 7})
+	got := taken(t.Name())
+	checkOrder(t, got)
+	if d := cmp.Diff(spec.all(2), sorted(got)); d != "" {
+		t.Errorf("records differ (-want +got):\n%s", d)
+	}
+}

@@ -219,3 +219,28 @@ func TestFireProcessingTimersOnStop(t *testing.T) {
 		})
 	}
 }
+
+// clearing sets two timers for a key; the one that fires first clears the other.
+type clearing struct{ At timers.EventTime }
+
+func newClearing() *clearing { return &clearing{At: timers.InEventTime("at")} }
+
+func (f *clearing) ProcessElement(tp timers.Provider, _ string, _ *rec, _ func(beam.EventTime, string, *rec)) {
+	f.At.Set(tp, time.UnixMilli(10), timers.WithTag("a"))
+	f.At.Set(tp, time.UnixMilli(20), timers.WithTag("b"))
+}
+
+func (f *clearing) OnTimer(ts beam.EventTime, tp timers.Provider, _ string, t timers.Context, emit func(beam.EventTime, string, *rec)) {
+	f.At.ClearTag(tp, "b")
+	emit(ts, "fired "+t.Tag, &rec{})
+}
+
+// The SDK would call OnTimer for the cleared timer if both came in one bundle.
+func TestClearedTimerDoesNotFire(t *testing.T) {
+	p, s := beam.NewPipelineWithRoot()
+	gather(s, t.Name(), beam.ParDo(s, newClearing(), read(s, sourceSpec{Partitions: 1, Each: 1, Keys: 1})))
+	mustRun(t, p, Options{})
+	if d := cmp.Diff(map[string][]rec{"fired a": {{}}}, taken(t.Name())); d != "" {
+		t.Errorf("timers that fired (-want +got):\n%s", d)
+	}
+}
