@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -26,7 +27,7 @@ type committer struct {
 	waiting  []*commit
 	appended []*commit
 	open     map[*commit]bool // neither durable nor failed
-	err      error            // the store is broken or closed
+	err      error            // what broke the store
 	closing  bool             // no batch comes any more
 	drained  bool             // and the first step has passed on all there were
 	running  int              // steps
@@ -110,8 +111,8 @@ func (c *committer) take(queue *[]*commit, ended *bool) []*commit {
 	if n == 0 {
 		return nil
 	}
-	group := (*queue)[:n:n]
-	*queue = (*queue)[n:]
+	group := slices.Clone((*queue)[:n])
+	*queue = slices.Delete(*queue, 0, n) // which also lets go of them
 	return group
 }
 
