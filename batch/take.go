@@ -1,9 +1,9 @@
 package batch
 
 import (
+	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -13,16 +13,20 @@ import (
 
 // Take gives the rows at the given indices, in that order, as a copy.
 func (b *Batch) Take(rows []int32) (*Batch, error) {
-	if len(rows) > 0 && slices.Min(rows) < 0 {
-		return nil, fmt.Errorf("batch: take row %d", slices.Min(rows))
+	g, err := newGather(rows, b.Rows())
+	if err == nil && g.nulls {
+		err = errors.New("there is no row -1")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("batch: take: %w", err)
 	}
 	cols := make([]arrow.Array, b.rec.NumCols())
 	for i, c := range b.rec.Columns() {
-		out, err := Gather(c, rows)
+		data, err := g.column(c)
 		if err != nil {
 			return nil, fmt.Errorf("batch: take from column %q: %w", b.rec.ColumnName(i), err)
 		}
-		cols[i] = out
+		cols[i] = array.MakeFromData(data)
 	}
 	return New(array.NewRecordBatch(b.rec.Schema(), cols, int64(len(rows))))
 }
@@ -30,18 +34,13 @@ func (b *Batch) Take(rows []int32) (*Batch, error) {
 // Gather gives the values of col at the given indices, in that order, as a copy; -1 gives a null. It takes the types of
 // SupportedTypes.
 func Gather(col arrow.Array, rows []int32) (arrow.Array, error) {
-	g := gather{rows: rows}
-	for _, r := range rows {
-		if r < 0 {
-			g.nulls = true
-		}
-		if int(r) >= col.Len() || r < -1 {
-			return nil, fmt.Errorf("there is no row %d, there are %d rows", r, col.Len())
-		}
+	g, err := newGather(rows, col.Len())
+	if err != nil {
+		return nil, fmt.Errorf("batch: gather: %w", err)
 	}
 	data, err := g.column(col)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("batch: gather: %w", err)
 	}
 	return array.MakeFromData(data), nil
 }
@@ -50,6 +49,23 @@ func Gather(col arrow.Array, rows []int32) (arrow.Array, error) {
 type gather struct {
 	rows  []int32
 	nulls bool // some row is -1
+}
+
+// newGather checks that rows are indices of n values, or -1.
+func newGather(rows []int32, n int) (gather, error) {
+	g := gather{rows: rows}
+	if len(rows) == 0 {
+		return g, nil
+	}
+	lo, hi := rows[0], rows[0]
+	for _, r := range rows {
+		lo, hi = min(lo, r), max(hi, r)
+	}
+	if lo < -1 || int(hi) >= n {
+		return g, fmt.Errorf("there are %d rows, asked for are %d to %d", n, lo, hi)
+	}
+	g.nulls = lo == -1
+	return g, nil
 }
 
 func (g gather) column(col arrow.Array) (arrow.ArrayData, error) {
