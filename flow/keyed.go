@@ -15,8 +15,8 @@ import (
 // errNothing says that a call has changed nothing.
 var errNothing = errors.New("nothing to do")
 
-// maxTimers bounds the pending event-time timers of one key group.
-const maxTimers = 64
+// nearTimers is the number of closings of a key group for which timers are pending.
+const nearTimers = 32
 
 // keyedFn runs an Operator on the key groups.
 type keyedFn struct {
@@ -62,7 +62,7 @@ func (f *keyedFn) StartBundle(context.Context, func(beam.EventTime, *batch.Batch
 // ProcessElement hands the next batch to its group.
 func (f *keyedFn) ProcessElement(ctx context.Context, sp state.Provider, tp timers.Provider, label string, in *batch.Batch, rows, late func(beam.EventTime, *batch.Batch)) error {
 	c := keyedCall{sp: sp, tp: tp, label: label, emits: emits{rows, late}}
-	return f.call(ctx, c, func(gr Group, out *Out) error { return gr.Process(in, out) })
+	return f.call(ctx, c, func(gr Group, out *Out, _ *head) error { return gr.Process(in, out) })
 }
 
 // OnTimer closes what is due.
@@ -71,11 +71,17 @@ func (f *keyedFn) OnTimer(ctx context.Context, _ beam.EventTime, sp state.Provid
 	if err != nil {
 		return &StepError{Step: f.Step, Op: "timer", Err: err}
 	}
-	at = max(at, watermarkOf(ctx))
+	tag, hint := at, watermarkOf(ctx)
+	at = max(at, hint)
 	c := keyedCall{sp: sp, tp: tp, label: label, emits: emits{rows, late}}
-	return f.call(ctx, c, func(gr Group, out *Out) error {
+	return f.call(ctx, c, func(gr Group, out *Out, h *head) error {
 		if closes := gr.Closes(); len(closes) == 0 || closes[0].At > at {
 			return errNothing // an earlier timer of the same time has closed it
+		}
+		for _, due := range h.firedUpTo(at) {
+			if hint > due && due != tag { // a runner that gives the hint fires one timer of a key in a bundle
+				f.Close.ClearTag(tp, strconv.FormatInt(due, 10))
+			}
 		}
 		return gr.Close(at, out)
 	})
@@ -98,7 +104,7 @@ func (f *keyedFn) FinishBundle(ctx context.Context, _ func(beam.EventTime, *batc
 }
 
 // call runs one operation on a group and stores what it changed.
-func (f *keyedFn) call(ctx context.Context, c keyedCall, do func(Group, *Out) error) error {
+func (f *keyedFn) call(ctx context.Context, c keyedCall, do func(Group, *Out, *head) error) error {
 	var err error
 	if c.g, c.op, err = stepOf[*operator](ctx, f.P, f.Step); err != nil {
 		return err
@@ -113,7 +119,7 @@ func (f *keyedFn) call(ctx context.Context, c keyedCall, do func(Group, *Out) er
 		return &StepError{Step: f.Step, Partition: c.label, Op: "restore state", Err: err}
 	}
 	var out Out
-	switch err := protect(func() error { return do(gr, &out) }); {
+	switch err := protect(func() error { return do(gr, &out, &h) }); {
 	case errors.Is(err, errNothing):
 		f.held[c.label] = indexed[Group]{nonce: h.nonce, index: gr}
 		return nil
@@ -188,35 +194,25 @@ func (c keyedCall) emit(ctx context.Context, out *Out) error {
 	return nil
 }
 
-// setTimers keeps at most maxTimers event-time timers pending: the nearest closings exactly, the far ones ever more
-// coarsely, and the last one always. Close(upTo) does everything due, so a coarse timer is never wrong, and the finer ones
-// are set as time comes near.
+// setTimers keeps exact event-time timers pending for the nearest closings; when they fire, the next ones are set. A timer
+// that is not needed any more finds nothing to close: it is not cleared, since Beam's Go SDK calls OnTimer for a timer that
+// is cleared in a bundle which fires several timers of a key, whatever its time.
 func (f *keyedFn) setTimers(c keyedCall, h *head, closes []Closing) {
-	var want []int64
-	for i, step := 0, 1; i < len(closes); i += step {
-		if len(want) >= maxTimers/2 {
-			step *= 2
+	for _, cl := range closes[:min(len(closes), nearTimers)] {
+		i, set := slices.BinarySearch(h.timers, cl.At)
+		if set {
+			continue
 		}
-		want = append(want, closes[i].At)
+		f.Close.Set(c.tp, goTime(min(cl.At, END)), timers.WithTag(strconv.FormatInt(cl.At, 10)),
+			timers.WithOutputTimestamp(goTime(min(cl.Hold, cl.At, END))))
+		h.timers = slices.Insert(slices.Clip(h.timers), i, cl.At)
 	}
-	if n := len(closes); n > 0 && want[len(want)-1] != closes[n-1].At {
-		want = append(want, closes[n-1].At)
-	}
-	for _, at := range h.timers {
-		if _, found := slices.BinarySearch(want, at); !found {
-			f.Close.ClearTag(c.tp, strconv.FormatInt(at, 10))
-		}
-	}
-	next := 0
-	for _, at := range want {
-		hold := closes[next].Hold // holds grow with At: the first closing that this timer stands for has the least
-		for next < len(closes) && closes[next].At <= at {
-			next++
-		}
-		if _, set := slices.BinarySearch(h.timers, at); !set {
-			f.Close.Set(c.tp, goTime(min(at, END)), timers.WithTag(strconv.FormatInt(at, 10)),
-				timers.WithOutputTimestamp(goTime(min(hold, at, END))))
-		}
-	}
-	h.timers = want
+}
+
+// firedUpTo forgets the timers that fire at or before a time, and gives them.
+func (h *head) firedUpTo(at int64) []int64 {
+	i, _ := slices.BinarySearch(h.timers, at+1)
+	fired := h.timers[:i:i]
+	h.timers = h.timers[i:]
+	return fired
 }

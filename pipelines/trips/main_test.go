@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/millrace-io/millrace/pipelines/trips/tlc"
 	"github.com/millrace-io/millrace/runners"
@@ -60,7 +61,7 @@ func (s *site) withKafka() *site {
 	}
 	s.t.Cleanup(c.Close)
 	s.brokers = c.ListenAddrs()[0]
-	if s.client, err = kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.RecordPartitioner(kgo.ManualPartitioner())); err != nil {
+	if s.client, err = kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxVersions(kversion.V3_7_0())); err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(s.client.Close)

@@ -122,18 +122,20 @@ func (tr *truth) count(q string) (n int64) {
 // checkTrips compares the lake's trips to the row.
 func (tr *truth) checkTrips(lake string) {
 	tr.t.Helper()
-	got := fmt.Sprintf("SELECT * FROM read_parquet('%s/trips/**/*.parquet', hive_partitioning = false)", lake)
-	for what, q := range map[string]string{
-		"missing from": "SELECT * FROM want_trips EXCEPT ALL " + got,
-		"too many in":  got + " EXCEPT ALL SELECT * FROM want_trips",
-	} {
-		if n := tr.count(q); n != 0 {
-			tr.t.Errorf("%d trips %s the lake", n, what)
-		}
+	lost, doubled := tr.diffTrips(lake)
+	if lost != 0 || doubled != 0 {
+		tr.t.Errorf("of %d trips %d are missing in the lake, and %d are too many", tr.count("SELECT * FROM want_trips"), lost, doubled)
 	}
 	if n := tr.count("SELECT * FROM want_trips"); n == 0 {
 		tr.t.Error("the truth is empty")
 	}
+}
+
+// diffTrips counts the trips that the lake has not, and those that it has too often or should not have.
+func (tr *truth) diffTrips(lake string) (lost, doubled int64) {
+	tr.t.Helper()
+	got := fmt.Sprintf("SELECT * FROM read_parquet('%s/trips/**/*.parquet', hive_partitioning = false)", lake)
+	return tr.count("SELECT * FROM want_trips EXCEPT ALL " + got), tr.count(got + " EXCEPT ALL SELECT * FROM want_trips")
 }
 
 // checkHours compares the lake's hours, together with what came late, per hour and zone: counts exactly, sums to 1e-9.
@@ -149,4 +151,11 @@ func (tr *truth) checkHours(lake, late string) {
 	if n := tr.count(wrong); n != 0 {
 		tr.t.Errorf("%d of %d hours differ", n, tr.count("SELECT * FROM want_hours"))
 	}
+}
+
+// late is a query for the late aggregates among the dead letters.
+func (tr *truth) late(dead string) string {
+	return fmt.Sprintf(`SELECT (p->>'hour')::TIMESTAMP AS hour, (p->>'pickup_location_id')::BIGINT AS pickup_location_id, (p->>'trips')::BIGINT AS trips,
+		(p->>'fare_amount')::DOUBLE AS fare_amount, (p->>'trip_distance')::DOUBLE AS trip_distance
+		FROM (SELECT payload::JSON AS p FROM read_json('%s/**/*.jsonl', columns = {step: 'VARCHAR', cause: 'VARCHAR', payload: 'VARCHAR'}) WHERE step = 'hourly' AND cause = 'late')`, dead)
 }
