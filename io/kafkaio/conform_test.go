@@ -113,7 +113,7 @@ func TestLatestIsTheEndAtTheFirstStart(t *testing.T) {
 	topic := c.topic(1)
 	c.fill(topic, 1, 0, 3)
 	o := c.options(topic)
-	o.Start = Latest
+	o.Start, o.Discover = Latest, 100*time.Millisecond
 	job := runners.Options{Pipeline: "test", Name: "test", Job: t.TempDir(), Stores: &flow.Stores{}}
 	if got, _ := c.run(o, job); got != nil {
 		t.Errorf("records before the start: %v", got)

@@ -86,7 +86,7 @@ func (c *client) request(broker int32, turn int) (*kmsg.FetchRequest, []*part) {
 		}
 		rp := kmsg.NewFetchRequestTopicPartition()
 		rp.Partition, rp.CurrentLeaderEpoch, rp.FetchOffset = p.num, p.leader.epoch, p.next
-		rp.PartitionMaxBytes = int32(max(c.o.MaxBufferedBytes/4, 16<<10))
+		rp.PartitionMaxBytes = int32(max(c.o.MaxBufferedBytes/2, 32<<10))
 		t := &req.Topics[len(req.Topics)-1]
 		t.Partitions = append(t.Partitions, rp)
 	}

@@ -62,7 +62,7 @@ type Options struct {
 	// BatchRows is the number of rows at which a batch is cut. Default 16,384.
 	BatchRows int
 	// MaxBufferedBytes caps what is fetched ahead for one partition, as the broker sends it. At the cap nothing is
-	// fetched; an answer of a quarter of it may go beyond. Bytes; default 2 MiB.
+	// fetched; one answer of half of it may go beyond. Bytes; default 2 MiB.
 	MaxBufferedBytes int
 	// Timeout is how long brokers and leaders may be away before Read fails. Until then a partition waits and holds its
 	// watermark. Default 2 min.

@@ -34,7 +34,7 @@ func decodePosition(b []byte) (p position, ok bool, err error) {
 	return p, true, nil
 }
 
-// matches checks that the position belongs to a topic as it is now.
+// Guarantee 11: matches checks that the position belongs to a topic as it is now.
 func (p position) matches(partition string, t topic) error {
 	if p.Cluster != t.cluster {
 		return &IdentityError{Partition: partition, What: "cluster", Stored: p.Cluster, Found: t.cluster}

@@ -152,7 +152,7 @@ func (s *source) Open(ctx context.Context, a flow.Assignment) (_ flow.Reader, er
 		p.leader = t.leaders[num]
 	}
 	c.add(p)
-	return &reader{s: s, c: c, p: p, codec: codec, pos: pos, behind: pos.Offset}, nil
+	return &reader{s: s, c: c, p: p, codec: codec, pos: pos}, nil
 }
 
 // position says where a reader begins; fresh, that this is the beginning of the log.

@@ -27,7 +27,6 @@ type reader struct {
 	codec   *codec
 	pos     position
 	records []*kgo.Record // decoded answers, from pos on
-	behind  int64         // the offset behind records
 	err     error         // ends the reader
 }
 
@@ -41,7 +40,6 @@ func (r *reader) Read(ctx context.Context) (flow.Page, error) {
 			r.records = r.records[1:]
 			continue
 		}
-		r.pos.Offset = max(r.pos.Offset, r.behind)
 		more := r.take(ctx, page.Records == 0)
 		if r.err != nil && page.Records == 0 {
 			return flow.Page{}, r.err
@@ -110,7 +108,7 @@ func (r *reader) open(ch chunk) error {
 		return fmt.Errorf("kafkaio: partition %s: among the record batches of offsets %d to %d one is damaged or packed in an unknown way: %w",
 			r.p.id, ch.from, ch.next-1, got.Err)
 	}
-	r.records, r.behind = got.Records, ch.next
+	r.records = got.Records
 	for _, w := range wild(ch.data.RecordBatches) {
 		for _, rec := range got.Records {
 			if rec.Offset >= w.first && rec.Offset <= w.last {
