@@ -85,7 +85,8 @@ func limitOf[T Limit](v T) (limit, error) {
 	return limit{new(big.Rat), fmt.Sprint(v), false}, fmt.Errorf("%v is no bound", v)
 }
 
-// bounds are the limits of a column; above means that least itself is outside.
+// bounds are the limits of a column; above means that least, which is 0 then, is
+// outside itself.
 type bounds struct {
 	rule        string
 	least, most *limit
@@ -148,9 +149,8 @@ func (b bounds) compile(k column.Kind, per *big.Rat) (func(v *column.View, row i
 	}
 	lo, hi := decimal128.FromBigInt(new(big.Int).Neg(huge)), decimal128.FromBigInt(huge)
 	if b.least != nil {
-		x := new(big.Rat).Mul(b.least.value, per)
-		least := ceil(x)
-		if b.above && x.IsInt() {
+		least := ceil(new(big.Rat).Mul(b.least.value, per))
+		if b.above { // least is 0
 			least.Add(least, big.NewInt(1))
 		}
 		lo = clamp(least)

@@ -93,6 +93,7 @@ func TestFloatsAndNestedValues(t *testing.T) {
 		{Name: "x", Type: arrow.PrimitiveTypes.Float64},
 		{Name: "tags", Type: arrow.ListOf(arrow.BinaryTypes.String), Nullable: true},
 		{Name: "at", Type: arrow.StructOf(arrow.Field{Name: "a", Type: arrow.PrimitiveTypes.Int64, Nullable: true}), Nullable: true},
+		{Name: "deep", Type: arrow.ListOf(arrow.ListOf(arrow.PrimitiveTypes.Int64)), Nullable: true},
 		{Name: "word", Type: &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}, Nullable: true},
 	}, nil)
 	if _, err := operator(in, false, Options{}); err != nil {
@@ -103,8 +104,9 @@ func TestFloatsAndNestedValues(t *testing.T) {
 		{"x": 0, "tags": ["ab"], "at": {"a": 1}, "word": "w"}, {"x": 0, "tags": ["a", "b"], "at": {"a": null}, "word": "w"},
 		{"x": 0, "tags": ["a", "b"], "at": null, "word": "w"}, {"x": 0, "tags": ["a", "b"], "at": {"a": 1}, "word": null},
 		{"x": 0, "tags": [], "at": {"a": 1}, "word": "w"}, {"x": 0, "tags": null, "at": {"a": 1}, "word": "w"},
-		{"x": 0, "tags": [null], "at": {"a": 1}, "word": "v"}]`)
-	cols := []int{0, 1, 2, 3}
+		{"x": 0, "tags": [null], "at": {"a": 1}, "word": "v"},
+		{"x": 0, "deep": [[5], [72340172838076673]]}, {"x": 0, "deep": [[5, 72340172838076673], []]}]`)
+	cols := []int{0, 1, 2, 3, 4}
 	h := hashRows(b, cols)
 	seen := map[string]int{}
 	for _, x := range h {
@@ -125,6 +127,35 @@ func TestFloatsAndNestedValues(t *testing.T) {
 	}
 	if f := hashRows(floats, []int{0}); f[0] != f[1] || f[2] != f[3] || f[0] == f[2] {
 		t.Errorf("0, -0, NaN and another NaN hash to %v", f)
+	}
+}
+
+// A row has the same hash wherever it stands in a batch.
+func TestHashDoesNotDependOnTheBatch(t *testing.T) {
+	b, err := batch.NewBuilder(orders, batch.BuilderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 3*chunk + 7
+	for i := range int64(n) {
+		if i%5 < 3 {
+			b.Col(0).Int64(i)
+		}
+		if i%3 < 2 {
+			b.Col(1).String(fmt.Sprint(i))
+		}
+		if err := b.EndRow(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, h := range hashRows(rows, []int{0, 1}) {
+		if alone := hashRows(rows.Slice(i, i+1), []int{0, 1})[0]; alone != h {
+			t.Fatalf("row %d has the hash %v in its batch and %v alone", i, h, alone)
+		}
 	}
 }
 

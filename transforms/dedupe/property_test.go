@@ -90,6 +90,7 @@ func TestAgainstLoop(t *testing.T) {
 		op := mustOperator(t, orders, true, Options{Keys: []string{"id"}, Horizon: time.Duration(horizon) * time.Millisecond})
 		g := grouptest.New(t, op.Open)
 		l := &loop{horizon: horizon, width: max(1, horizon/32), upTo: math.MinInt64}
+		ids := rapid.SampledFrom([]int64{2, 30}).Draw(t, "ids")
 		count := 0
 		for range rapid.IntRange(1, 15).Draw(t, "steps") {
 			switch rapid.IntRange(0, 4).Draw(t, "what") {
@@ -101,7 +102,7 @@ func TestAgainstLoop(t *testing.T) {
 				g.Restart()
 			default:
 				rows := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) order {
-					return order{id: rapid.Int64Range(0, 5).Draw(t, "id"), at: rapid.Int64Range(-2_000_000, 2_000_000).Draw(t, "at")}
+					return order{id: rapid.Int64Range(0, ids).Draw(t, "id"), at: rapid.Int64Range(-2_000_000, 2_000_000).Draw(t, "at")}
 				}), 1, 30).Draw(t, "rows")
 				g.Process(orderBatch(t, rows, count))
 				l.process(rows, count)

@@ -136,8 +136,8 @@ func (e *byteExtremes) partial() ([]arrow.Array, error) {
 func (e *byteExtremes) final() (arrow.Array, error) {
 	ends, data := make([]int32, 1, len(e.value)+1), []byte(nil)
 	for pane, x := range e.value {
-		if f, ok := e.typ.(*arrow.FixedSizeBinaryType); ok && !e.found[pane] {
-			x = make([]byte, f.ByteWidth)
+		if !e.found[pane] {
+			x = make([]byte, column.Padding(e.typ))
 		}
 		data = append(data, x...)
 		ends = append(ends, int32(len(data)))

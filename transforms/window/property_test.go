@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/google/go-cmp/cmp"
 	"github.com/millrace-io/millrace/batch"
+	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/transforms/internal/column"
 	"github.com/millrace-io/millrace/transforms/internal/grouptest"
 	"pgregory.net/rapid"
@@ -254,20 +255,29 @@ func checkWaiting(t *rapid.T, g *grouptest.Harness, l *loop) {
 // The log of many small batches and closed windows stays in proportion to what is open.
 func TestLogIsCompacted(t *testing.T) {
 	op := mustOperator(t, trips, time.Second, Options{Keys: []string{"zone"}, Values: Values{"trips": Count(), "note": Min("note")}})
-	g := grouptest.New(t, op.Open)
-	most := 0
+	var last *group
+	g := grouptest.New(t, func() flow.Group {
+		last = op.Open().(*group)
+		return last
+	})
+	most, panes := 0, 0
 	for i := range int64(3000) {
 		json := fmt.Sprintf(`[{"zone": %d, "note": "%d"}]`, i%50, i)
 		g.Process(mustCombine(t, op, grouptest.Batch(t, trips, json, i*10_000)))
-		if i%500 == 499 {
+		if i%100 == 99 {
 			g.Close(i*10 - 2000)
+		}
+		if i == 1500 {
 			g.Restart()
 		}
-		most = max(most, len(g.Log))
+		most, panes = max(most, len(g.Log)), max(panes, last.panes.groups.Len())
 	}
 	g.Close(math.MaxInt64 / 1000)
 	if limit := minLog/entryCost + 1; most > limit {
 		t.Errorf("the log grew to %d batches, %d are allowed", most, limit)
+	}
+	if panes > 400 {
+		t.Errorf("the index grew to %d panes, where some 200 are open at a time", panes)
 	}
 	var trips uint64
 	for _, b := range g.Rows {

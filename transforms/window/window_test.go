@@ -89,7 +89,7 @@ func TestLateRowsAreAggregated(t *testing.T) {
 	g.Close(61_000)
 	g.Restart()
 	g.Process(mustCombine(t, op, grouptest.Batch(t, trips, `[{"zone": 1, "riders": 2}, {"zone": 1, "riders": 4}, {"zone": 1, "riders": 8}]`,
-		50*second, 40*second, 60*second)))
+		40*second, 50*second, 60*second)))
 	g.Close(121_000)
 	if diff := cmp.Diff([]string{
 		"window=1970-01-01T00:00:00Z zone=1 trips=1 riders=1 @time=59999999 @weight=1",
@@ -192,6 +192,19 @@ func TestIntegerSumsAreExactOrRefused(t *testing.T) {
 	want := "window 1970-01-01T00:00:00Z, k=b: the sum does not fit into int64; cast the column to a wider type, such as float64, before the step"
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+// What rounding takes away in one bundle is not forgotten in the next.
+func TestFloatSumsCarryTheirRest(t *testing.T) {
+	op := mustOperator(t, trips, time.Minute, Options{Keys: []string{"zone"}, Values: Values{"fare": Sum("fare")}})
+	g := grouptest.New(t, op.Open)
+	g.Process(mustCombine(t, op, grouptest.Batch(t, trips, `[{"zone": 1, "fare": 1e16}, {"zone": 1, "fare": 1}]`, 0, 0)))
+	g.Restart()
+	g.Process(mustCombine(t, op, grouptest.Batch(t, trips, `[{"zone": 1, "fare": -1e16}]`, 0)))
+	g.Close(60_000)
+	if got := grouptest.Lines(g.Rows...); len(got) != 1 || !strings.Contains(got[0], " fare=1 ") {
+		t.Errorf("1e16 + 1 - 1e16 gives %q", got)
 	}
 }
 

@@ -28,6 +28,7 @@ func NewBuilder(t arrow.DataType, rows int) *Builder {
 func (c *Builder) Null() {
 	c.nulls, c.some = append(c.nulls, true), true
 	if c.width == 0 {
+		c.data = append(c.data, make([]byte, Padding(c.typ))...)
 		c.ends = append(c.ends, int32(len(c.data)))
 	}
 	for range c.width {

@@ -50,6 +50,14 @@ func MakeBytes(t arrow.DataType, ends []int32, data []byte, nulls []bool) arrow.
 	return assemble(t, n, nulls, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(ends)), memory.NewBufferBytes(data))
 }
 
+// Padding is how many bytes a null takes in a column of Kind Bytes.
+func Padding(t arrow.DataType) int {
+	if f, ok := t.(*arrow.FixedSizeBinaryType); ok {
+		return f.ByteWidth
+	}
+	return 0
+}
+
 func narrow[T uint8 | uint16 | uint32 | float32](words []uint64, f func(uint64) T) []byte {
 	out := make([]T, len(words))
 	for i, w := range words {

@@ -161,9 +161,7 @@ func (s *store) add(v *column.View, row int) {
 	case w == 0 && !null:
 		s.data = append(s.data, v.Bytes(row)...)
 	case w == 0:
-		if f, ok := s.typ.(*arrow.FixedSizeBinaryType); ok {
-			s.data = append(s.data, make([]byte, f.ByteWidth)...)
-		}
+		s.data = append(s.data, make([]byte, column.Padding(s.typ))...)
 	case null:
 		s.words = append(s.words, make([]uint64, w)...)
 	default:
