@@ -1,7 +1,9 @@
 package window_test
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +16,31 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Mistakes come with the line of the user's call, all at once.
+func TestMistakesInAGraph(t *testing.T) {
+	_, err := flow.Build("mistakes", func(p *flow.Pipeline) {
+		timed := grouptest.Read(p, "timed", func(r trip) time.Time { return r.Pickup }, trip{})
+		timeless := grouptest.Read[trip](p, "timeless", nil, trip{})
+		window.Fixed("no time", timeless.Rows, time.Hour, window.Options{Keys: []string{"zone"}, Values: window.Values{"n": window.Count()}})
+		window.Fixed("two", timed.Rows, time.Hour, window.Options{Keys: []string{"zonk"}, Values: window.Values{"n": window.Sum("zone")}})
+	})
+	var got []string
+	for _, line := range strings.Split(fmt.Sprint(err), "\n") {
+		file, rest, _ := strings.Cut(line, ": ")
+		if !strings.Contains(file, "flow_test.go:") {
+			t.Errorf("mistake at %s", file)
+		}
+		got = append(got, rest)
+	}
+	if diff := cmp.Diff([]string{
+		`step "no time": a window needs rows with an event time; those of step "timeless" have none`,
+		`step "two": Keys: there is no column "zonk"; there are: pickup, zone, fare`,
+		`step "two": Values: "n": sum of column "zone" of type utf8: the column must hold numbers`,
+	}, got); diff != "" {
+		t.Errorf("mistakes (-want +got):\n%s", diff)
+	}
+}
 
 // sums are the figures of one hour and zone.
 type sums struct {

@@ -113,7 +113,10 @@ func (g *group) Process(in *batch.Batch, out *flow.Out) error {
 	return g.keep(open, out)
 }
 
-// split parts rows by whether their windows are closed; nil stands for no rows.
+// split parts rows by whether their windows are closed; nil stands for no rows. Every row is in one of the two, and
+// what is late is emitted as late.
+//
+// Guarantee 10
 func (g *group) split(b *batch.Batch, starts []uint64) (late, open *batch.Batch, err error) {
 	closed := func(start uint64) bool { return g.p.closes(int64(start)) <= g.horizon }
 	if !slices.ContainsFunc(starts, closed) {

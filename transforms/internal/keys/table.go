@@ -11,7 +11,7 @@ import (
 )
 
 // Table numbers distinct rows from 0, in the order in which they were first seen: an open-addressing hash table over
-// columns that it keeps itself. It is not for several goroutines.
+// columns that it keeps itself.
 type Table struct {
 	cols   []store
 	hashes []uint64
@@ -46,7 +46,8 @@ func (t *Table) Column(i int) arrow.Array { return t.cols[i].array() }
 // Words gives the words of the i-th column, for a type that has them. They must not be changed.
 func (t *Table) Words(i int) []uint64 { return t.cols[i].words }
 
-// Pick gives a table of some of the keys, in that order. It shares nothing with t.
+// Pick gives a table of some of the keys, in that order. It shares nothing with t. Its keys can be found after the next
+// Add.
 func (t *Table) Pick(ids []int32) *Table {
 	out := &Table{cols: make([]store, len(t.cols)), hashes: column.Pick(t.hashes, 1, ids)}
 	for i := range t.cols {
@@ -74,10 +75,14 @@ func (t *Table) Add(hashes []uint64, rows []column.View, ids []int32) {
 	}
 }
 
-// Find gives for every row the number of its key in ids, -1 if the table does not have it.
+// Find gives for every row the number of its key in ids, -1 if the table does not have it. Several goroutines may call it
+// at a time as long as none calls Add.
 func (t *Table) Find(hashes []uint64, rows []column.View, ids []int32) {
 	if len(t.slots) == 0 {
-		t.resize()
+		for row := range ids {
+			ids[row] = -1
+		}
+		return
 	}
 	for row, h := range hashes {
 		_, ids[row] = t.find(h, rows, row)
