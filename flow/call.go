@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"math"
 	"time"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
@@ -143,7 +142,7 @@ func (c *call) until(ctx context.Context) (time.Duration, bool, error) {
 		return 0, false, nil
 	}
 	c.g.control.reached(c.src.n.name, c.part.ID)
-	return time.Duration(math.MaxInt32) * time.Millisecond, true, nil
+	return pollPause, true, nil
 }
 
 // entry is an open reader and the position it stands at.

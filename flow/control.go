@@ -20,6 +20,8 @@ type Control struct {
 	now      func() time.Time
 	parts    map[partKey]*PartStatus
 	ends     map[partKey][]byte
+	sources  map[string]SourceSpec
+	listed   map[string]bool // in this run
 	closing  atomic.Bool
 	stopping atomic.Bool
 }
@@ -49,6 +51,12 @@ func (c *Control) start(g *Graph) {
 	defer c.mu.Unlock()
 	c.now = g.now
 	c.parts, c.ends = map[partKey]*PartStatus{}, map[partKey][]byte{}
+	c.sources, c.listed = map[string]SourceSpec{}, map[string]bool{}
+	for _, n := range g.order {
+		if s, ok := n.impl.(*source); ok {
+			c.sources[n.name] = s.spec
+		}
+	}
 }
 
 // Stop asks the run to stop reading, publish what was read, and leave windows open for the next run.
@@ -93,6 +101,12 @@ func (c *Control) register(step string, spec SourceSpec, ids []string) {
 	}
 }
 
+func (c *Control) wasListed(step string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.listed[step] = true
+}
+
 func (c *Control) part(step, part string) *PartStatus {
 	k := partKey{step, part}
 	if c.parts[k] == nil {
@@ -128,10 +142,9 @@ func (c *Control) idle() bool {
 
 func (c *Control) ended(step, part string) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	p := c.part(step, part)
 	p.Ended, p.Lag = true, 0
-	c.mu.Unlock()
-	c.stopIfAllReached()
 }
 
 func (c *Control) untilNow() bool { return c.UntilNow }
@@ -151,19 +164,31 @@ func (c *Control) setEnd(step, part string, end []byte) {
 
 func (c *Control) reached(step, part string) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.part(step, part).reached = true
-	c.mu.Unlock()
-	c.stopIfAllReached()
 }
 
-func (c *Control) stopIfAllReached() {
+// AllReached says, for a run until now, whether every source has been read to the end that it had when the run began. open
+// gives the number of a source's partitions that have not ended, those included that this run has not met yet.
+func (c *Control) AllReached(open func(step string) int64) bool {
 	c.mu.Lock()
-	all := c.UntilNow && len(c.parts) > 0
+	defer c.mu.Unlock()
+	n := map[string]int64{}
 	for _, p := range c.parts {
-		all = all && (p.Ended || p.reached)
+		if !p.Ended && !p.reached {
+			return false
+		}
+		if !p.Ended {
+			n[p.Step]++
+		}
 	}
-	c.mu.Unlock()
-	if all {
-		c.Stop()
+	for step, spec := range c.sources {
+		if open(step) != n[step] || !c.listed[step] && spec.Discover > 0 {
+			return false
+		}
 	}
+	return len(c.sources) > 0
 }
+
+// ReadStage gives the name that a source's reading has in the runner, for AllReached.
+func ReadStage(step string) string { return step + "/read/flow.readFn" }

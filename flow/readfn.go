@@ -93,6 +93,7 @@ func (f *listFn) ProcessElement(ctx context.Context, we *sdf.ManualWatermarkEsti
 		r.Known = append(r.Known, p.ID)
 	}
 	g.control.register(f.Step, src.spec, r.Known)
+	g.control.wasListed(f.Step)
 	r.Listed = listing.UnixMicro()
 	if src.spec.Discover <= 0 {
 		return f.end(rt, r)

@@ -142,6 +142,12 @@ func (r *running) watch(ctx context.Context) func() {
 		defer close(done)
 		tick := time.NewTicker(r.o.Every)
 		defer tick.Stop()
+		var ends <-chan time.Time
+		if r.o.UntilNow {
+			look := time.NewTicker(20 * time.Millisecond)
+			defer look.Stop()
+			ends = look.C
+		}
 		var asked <-chan string
 		if r.job != nil {
 			asked = r.job.Requests(wctx)
@@ -156,6 +162,8 @@ func (r *running) watch(ctx context.Context) func() {
 				r.control.Stop()
 			case verb := <-asked:
 				r.asked(verb)
+			case <-ends:
+				r.untilNow()
 			case <-tick.C:
 				if r.o.OnProgress != nil {
 					r.o.OnProgress(r.progress())

@@ -88,6 +88,7 @@ func (e *Engine) writeBundle(b *store.Batch, h *handed) {
 		it := item{n: 1, ts: r.Hold, data: r.Elem}
 		if r.Delay > 0 {
 			it.notBef = e.cfg.Clock.Now().Add(r.Delay).UnixMilli()
+			it.wait = it.notBef
 		}
 		h.rest = append(h.rest, put(l.st, 0, it))
 	}

@@ -60,7 +60,8 @@ type item struct {
 	idx    uint32 // number within the bundle
 	n      uint32 // elements
 	ts     int64  // lowest timestamp; of a restriction: the hold
-	notBef int64  // processing time at which a restriction may go on
+	notBef int64  // processing time at which a restriction may go on, as stored
+	wait   int64  // the same; none after a restart, since a pause ends with its process
 	size   int
 	data   []byte // nil: only in the store
 }
@@ -161,9 +162,9 @@ func (e *Engine) offer(l *lane) {
 	case l.timers != nil && (l.timers.NextEvent() <= l.st.mark.Input() || l.timers.NextProcessing() <= now):
 	case l.items.len() == 0:
 		return
-	case l.items.at(0).notBef > now:
+	case l.items.at(0).wait > now:
 		heap.Push(&e.delayed, l)
-		e.wakeAt(l.items.at(0).notBef)
+		e.wakeAt(l.items.at(0).wait)
 		return
 	}
 	l.ready = true
@@ -174,7 +175,7 @@ func (e *Engine) offer(l *lane) {
 type delayHeap []*lane
 
 func (h delayHeap) Len() int           { return len(h) }
-func (h delayHeap) Less(i, j int) bool { return h[i].items.at(0).notBef < h[j].items.at(0).notBef }
+func (h delayHeap) Less(i, j int) bool { return h[i].items.at(0).wait < h[j].items.at(0).wait }
 func (h delayHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
 
 // Push implements heap.Interface.

@@ -139,11 +139,11 @@ func (e *Engine) tick() {
 		return
 	}
 	e.wake, e.alarm = never, false
-	for len(e.delayed) > 0 && e.delayed[0].items.at(0).notBef <= now {
+	for len(e.delayed) > 0 && e.delayed[0].items.at(0).wait <= now {
 		e.offer(heap.Pop(&e.delayed).(*lane))
 	}
 	if len(e.delayed) > 0 {
-		e.wakeAt(e.delayed[0].items.at(0).notBef)
+		e.wakeAt(e.delayed[0].items.at(0).wait)
 	}
 	for _, s := range e.timed {
 		for _, l := range s.lanes {
