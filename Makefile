@@ -49,10 +49,11 @@ vuln: $(VULN) ## known vulnerabilities that the code can reach
 	.ci/vuln $(VULN)
 
 demo: ## history and live trips into one lake, through a kill -9; leaves build/demo
-	$(GO) run ./pipelines/trips/demo
+	$(GO) build -o $(BIN)/ ./pipelines/trips ./pipelines/trips/demo
+	$(BIN)/demo -trips $(BIN)/trips -dir build/demo
 
 crash: ## kill -9 N times at random, and once at each failpoint; N=20
-	$(GO) run ./pipelines/trips/crash -n $(N)
+	$(GO) test -count=1 -timeout 60m -run '^TestCrash$$' ./pipelines/trips -v -crash.random $(N)
 
 bench: ## the benchmark jobs; each prints its table and appends to build/bench
 	$(GO) run ./pipelines/trips/bench

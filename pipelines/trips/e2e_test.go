@@ -32,7 +32,7 @@ func TestHistoryAlone(t *testing.T) {
 func marchStream(t *testing.T) [][]byte {
 	t.Helper()
 	recs, err := tlc.Stream("2019-03", tlc.StreamOptions{
-		Seed: 1, Disorder: 5 * time.Minute, Doubled: 20, Broken: 10, Late: 10, LateBy: 6 * time.Hour, Vendors: true,
+		Seed: 1, Disorder: 5 * time.Minute, Doubled: 20, Broken: 10, Late: 10, LateBy: 20 * time.Hour, Vendors: true,
 	})
 	if err != nil {
 		t.Fatal(err)

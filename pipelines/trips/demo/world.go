@@ -38,7 +38,7 @@ func (d *demo) prepare() (*kafka, error) {
 	}
 	d.say("history: January and February 2019 in %s", d.path("history.db"))
 	recs, err := tlc.Stream("2019-03", tlc.StreamOptions{
-		Seed: 7, Disorder: 5 * time.Minute, Doubled: 20, Broken: 5, Late: 5, LateBy: 6 * time.Hour, Vendors: true,
+		Seed: 7, Disorder: 5 * time.Minute, Doubled: 20, Broken: 5, Late: 5, LateBy: 20 * time.Hour, Vendors: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the stream: %w", err)
