@@ -26,8 +26,7 @@ type Result struct {
 // operator is the implementation of a stateful step.
 type operator struct {
 	Operator
-	keys []int
-	n    *node
+	n *node
 }
 
 // Apply adds a stateful step: rows are hashed into key groups, and each group's state changes together with what it emits.
@@ -55,9 +54,9 @@ func Apply(step string, in Rows, op Operator) Result {
 	s := p.scope(n)
 	kv := beam.ParDo(s.Scope("group"), &groupFn{P: p.name, Step: step}, in.col)
 	out, late := beam.ParDo2(s.Scope("apply"), newKeyedFn(p.name, step), kv)
-	res := Result{Rows: Rows{p: p, from: n, col: out, schema: op.Schema, time: true}}
+	res := Result{Rows: Rows{p: p, from: n, col: out, schema: op.Schema, time: in.time}}
 	if op.LateSchema != nil {
-		res.Late = Rows{p: p, from: n, col: late, schema: op.LateSchema, time: true, role: roleLate}
+		res.Late = Rows{p: p, from: n, col: late, schema: op.LateSchema, time: in.time, role: roleLate}
 	}
 	return res
 }
@@ -135,7 +134,7 @@ func (f *groupFn) FinishBundle(ctx context.Context, emit func(beam.EventTime, st
 func groupLabel(i int) string { return fmt.Sprintf("%02d", i) }
 
 func keyColumns(b *batch.Batch, names []string) ([]int, error) {
-	if len(names) == 0 {
+	if names == nil {
 		all := make([]int, b.Columns())
 		for i := range all {
 			all[i] = i

@@ -10,7 +10,8 @@ import (
 type Operator struct {
 	// Kind names the operator in plans, such as "dedupe". Required.
 	Kind string
-	// Keys are the columns that choose the key group; none means all visible columns. Rows of equal keys meet.
+	// Keys are the columns that choose the key group; nil means all visible columns, an empty list one group for all rows.
+	// Rows of equal keys meet.
 	Keys []string
 	// Combine, if set, shrinks what one bundle sends to the groups, such as partial aggregates. It gets the batches of
 	// one bundle and returns batches of one schema that still has the columns Keys. Weights must add up.
@@ -87,3 +88,9 @@ func (o *Out) LateRows() []*batch.Batch { return o.late }
 
 // Log gives the batches appended so far and whether they replace the log, for tests of a Group.
 func (o *Out) Log() (log []*batch.Batch, rewritten bool) { return o.log, o.rewrite }
+
+// Dropped gives the weight dropped so far, Held the change of what is held, for tests of a Group.
+func (o *Out) Dropped() int64 { return o.dropped }
+
+// Held is described at Dropped.
+func (o *Out) Held() int64 { return o.held }

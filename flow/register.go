@@ -11,7 +11,6 @@ import (
 type (
 	emitBytes  = func(beam.EventTime, []byte)
 	emitBatch  = func(beam.EventTime, *batch.Batch)
-	emitKeyed  = func(beam.EventTime, string, *batch.Batch)
 	emitString = func(beam.EventTime, string, []byte)
 	iterBytes  = func(*[]byte) bool
 )

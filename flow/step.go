@@ -27,10 +27,9 @@ type StepFunc func(in *batch.Batch, out *StepOut) error
 
 // StepOut takes what a StepFunc gives.
 type StepOut struct {
-	rows     []*batch.Batch
-	refused  []Refusal
-	dropped  int64
-	rejected int64
+	rows    []*batch.Batch
+	refused []Refusal
+	dropped int64
 }
 
 // Emit sends rows on.
@@ -47,3 +46,6 @@ func (o *StepOut) Rows() []*batch.Batch { return o.rows }
 
 // Refused gives the refused rows so far, for tests of a StepFunc.
 func (o *StepOut) Refused() []Refusal { return o.refused }
+
+// Dropped gives the weight dropped so far, for tests of a StepFunc.
+func (o *StepOut) Dropped() int64 { return o.dropped }

@@ -12,7 +12,6 @@ import (
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/flow/flowtest"
 	"github.com/millrace-io/millrace/runners"
-	"github.com/millrace-io/millrace/transforms/window"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -61,40 +60,4 @@ func TestRowsAndRestart(t *testing.T) {
 			})
 		})
 	}
-}
-
-type minute struct {
-	Window time.Time
-	Key    int64
-	N      int64
-}
-
-// A window closes when the watermark passes it, not before and not by the clock; what comes later is late.
-func TestWatermarkAndLate(t *testing.T) {
-	s := script().Partition("a").Partition("b").
-		Rows("a", at(1, 10*time.Second), at(1, 70*time.Second)).
-		Watermark("a", noon.Add(2*time.Minute)).
-		Clock(time.Hour).
-		Rows("b", at(1, 20*time.Second)). // b has held the watermark
-		Watermark("b", noon.Add(90*time.Second)).
-		Rows("b", at(1, 30*time.Second)). // late: its minute is closed
-		End("a").End("b")
-	var out, late *flow.Collection[minute]
-	flowtest.Run(t, flowtest.Case{Timeout: 5 * time.Second,
-		Build: func(p *flow.Pipeline) {
-			in := flow.Map("key", flowtest.Read(p, "in", s).Rows, func(r ride) struct{ Key int64 } { return struct{ Key int64 }{r.ID} })
-			w := window.Fixed("w", in.Rows, time.Minute, window.Options{Keys: []string{"key"}, Values: window.Values{"n": window.Count()}})
-			out, late = flow.Collect[minute]("out", w.Rows), flow.Collect[minute]("late", w.Late)
-		},
-		Check: func(t testing.TB, _ runners.Result) {
-			byWindow := func(a, b minute) int { return a.Window.Compare(b.Window) }
-			want := []minute{{noon, 1, 2}, {noon.Add(time.Minute), 1, 1}}
-			if diff := gocmp.Diff(want, sorted(t, out, byWindow)); diff != "" {
-				t.Errorf("windows (-want +got)\n%s", diff)
-			}
-			if diff := gocmp.Diff([]minute{{noon, 1, 1}}, sorted(t, late, byWindow)); diff != "" {
-				t.Errorf("late (-want +got)\n%s", diff)
-			}
-		},
-	})
 }

@@ -80,7 +80,7 @@ func operator(in *arrow.Schema, size time.Duration, o Options) (flow.Operator, e
 	}
 	op := flow.Operator{
 		Kind:       "window",
-		Keys:       o.Keys,
+		Keys:       append([]string{}, o.Keys...), // none: one group for all rows
 		Open:       func() flow.Group { return newGroup(p) },
 		Schema:     p.result,
 		LateSchema: p.late,
@@ -109,9 +109,6 @@ func newPlan(in *arrow.Schema, size time.Duration, o Options) (*plan, error) {
 	w, err := newWindows(size, o)
 	p := &plan{windows: w, input: in, lateRows: o.LateRows}
 	errs := []error{err}
-	if len(o.Keys) == 0 {
-		errs = append(errs, errors.New("Keys is empty; name at least one column"))
-	}
 	start := o.Start
 	if start == "" {
 		start = "window"
