@@ -84,6 +84,7 @@ func (c *call) page(ctx context.Context, page Page) error {
 		c.rows(beamTime(page.Rows.MinTime()), page.Rows)
 		step.count(ctx, "out", page.Rows.Weight())
 	}
+	// Guarantee 12: what the source could not decode goes on as a letter.
 	for i := range page.Rejected {
 		l := &page.Rejected[i]
 		l.Step, l.Cause, l.Partition = step.name, CauseRejected, c.part.ID

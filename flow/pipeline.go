@@ -90,6 +90,7 @@ func (p *Pipeline) Name() string { return p.name }
 
 // Errorf records a mistake in the use of a step, at the user's file and line.
 func (p *Pipeline) Errorf(step, format string, args ...any) {
+	// Guarantee 13: a mistake is kept, and building goes on to find the others.
 	err := fmt.Errorf(format, args...)
 	p.errs = append(p.errs, &GraphError{Site: userSite(), Step: step, Err: err})
 }

@@ -45,6 +45,7 @@ func (r *sqliteReader) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	// Guarantee 11.
 	if id != r.pos.Identity {
 		return fmt.Errorf("%w: it was (%s), it is (%s); a dump goes on only over an unchanged file; reset the job to read it anew", flow.ErrIdentity, r.pos.Identity, id)
 	}

@@ -24,6 +24,7 @@ func (r *Refusal) Error() string {
 
 // check returns a Refusal for everything that the engine cannot run, joined.
 func check(c *pipepb.Components, leaves []string) error {
+	// Guarantee 13.
 	var errs []error
 	for _, id := range leaves {
 		t := c.Transforms[id]

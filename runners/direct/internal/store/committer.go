@@ -137,6 +137,7 @@ func (c *committer) finish(group []*commit) {
 
 // fail ends the store: every batch that is not durable, and every later one, gets err. Only the first error counts.
 func (c *committer) fail(err error) {
+	// Guarantee 7: after the first error nothing is acknowledged.
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {

@@ -87,6 +87,7 @@ func (e extent) verify(record []byte) ([]byte, error) {
 		return nil, fmt.Errorf("no record of %d bytes begins here: %w", e.size, ErrDamaged)
 	}
 	val := record[recordHeader:]
+	// Guarantee 8: what was not written like this is not given out.
 	if sum := crc32.Checksum(val, castagnoli); sum != e.sum {
 		return nil, fmt.Errorf("the checksum of %d bytes is %08x instead of %08x: %w", e.size, sum, e.sum, ErrDamaged)
 	}

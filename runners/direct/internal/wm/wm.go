@@ -112,6 +112,7 @@ func (t *Tracker) Advance() []*Stage {
 }
 
 func (s *Stage) next() Value {
+	// Guarantee 9: the least of all that is still to come, and never less than was published.
 	in := min(Max, s.Pending.Min())
 	for _, p := range s.producers {
 		in = min(in, p.now.Output)
