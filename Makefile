@@ -56,7 +56,8 @@ crash: ## kill -9 N times at random, and once at each failpoint; N=20
 	$(GO) test -count=1 -timeout 60m -run '^TestCrash$$' ./pipelines/trips -v -crash.random $(N)
 
 bench: ## the benchmark jobs; each prints its table and appends to build/bench
-	$(GO) run ./pipelines/trips/bench
+	$(GO) build -o $(BIN)/ ./pipelines/trips/bench/...
+	$(BIN)/bench
 
 fuzz: ## each fuzz test for FUZZ=60s
 	.ci/fuzz $(FUZZ)
