@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -9,8 +8,6 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/millrace-io/millrace/flow/failpoint"
 	"github.com/millrace-io/millrace/runners"
@@ -78,12 +75,8 @@ type crashTest struct {
 // produceNext writes the next n records.
 func (c *crashTest) produceNext(n int) {
 	end := min(c.next+n, len(c.stream))
-	for ; c.next < end; c.next++ {
-		c.site.client.Produce(context.Background(), &kgo.Record{Topic: c.site.topic, Partition: int32(c.next % 4), Value: c.stream[c.next]}, nil)
-	}
-	if err := c.site.client.Flush(context.Background()); err != nil {
-		c.t.Fatal(err)
-	}
+	c.site.produceFrom(c.stream, c.next, end)
+	c.next = end
 }
 
 // feed produces until stop is closed, a little at a time.

@@ -119,6 +119,15 @@ func (tr *truth) count(q string) (n int64) {
 	return n
 }
 
+// sum adds up the single column of a query.
+func (tr *truth) sum(q string) (n int64) {
+	tr.t.Helper()
+	if err := tr.db.QueryRow("SELECT coalesce(sum(columns(*)), 0)::BIGINT FROM (" + q + ")").Scan(&n); err != nil {
+		tr.t.Fatalf("%s: %v", q, err)
+	}
+	return n
+}
+
 // checkTrips compares the lake's trips to the row.
 func (tr *truth) checkTrips(lake string) {
 	tr.t.Helper()
