@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // AttachOptions says which state wants to publish.
@@ -24,6 +25,8 @@ type Attached struct {
 	New bool
 	// Ended says that the job's last commit is done: there is nothing to do.
 	Ended bool
+	// Alone says that no other job or sink publishes into the destination.
+	Alone bool
 }
 
 // Attach is the check at the start of a run, before anything is read. In a new place it sets the destination's marker and
@@ -49,7 +52,9 @@ func (l *Ledger) Attach(ctx context.Context, o AttachOptions) (Attached, error) 
 	case st.Head == 0 && (o.Resumed || own != nil && own.Incarnation != o.Incarnation):
 		return refuse(LedgerLost, "")
 	case st.Head == 0:
-		return l.attachFirst(ctx, o, own == nil, other)
+		at, err := l.attachFirst(ctx, o, own == nil, other)
+		at.Alone = other == ""
+		return at, err
 	case st.Job != l.o.Job:
 		return refuse(OccupiedPlace, fmt.Sprintf("the ledger of job %q", st.Job))
 	case st.Current().ID != o.Incarnation:
@@ -66,7 +71,7 @@ func (l *Ledger) Attach(ctx context.Context, o AttachOptions) (Attached, error) 
 		return Attached{}, err
 	}
 	st, err = l.State(ctx)
-	return Attached{First: st.Current().First, Ended: st.Ended}, err
+	return Attached{First: st.Current().First, Ended: st.Ended, Alone: other == ""}, err
 }
 
 func (l *Ledger) refusal(st Status, incarnation string, r Reason, found string) error {
@@ -115,7 +120,11 @@ func (l *Ledger) begin(ctx context.Context, st Status, incarnation string, repla
 // not done never will be.
 func (l *Ledger) complete(ctx context.Context, begin Commit) error {
 	if begin.Replace {
-		if err := l.deleteFiles(ctx, begin.Seq); err != nil {
+		older := begin.Seq
+		if older == 1 { // the ledger was lost: whatever stands is older, and its numbers may be greater
+			older = math.MaxInt64
+		}
+		if err := l.deleteFiles(ctx, older); err != nil {
 			return err
 		}
 	}

@@ -46,7 +46,7 @@ func (b *bench) other(job string) *Ledger {
 
 func TestAttachAgain(t *testing.T) {
 	b := newBench(t, 0)
-	for i, want := range []Attached{{First: 1, New: true}, {First: 1}, {First: 1}} {
+	for i, want := range []Attached{{First: 1, New: true, Alone: true}, {First: 1, Alone: true}, {First: 1, Alone: true}} {
 		got, err := b.ledger.Attach(b.ctx(), AttachOptions{Incarnation: id(1), Resumed: i > 1})
 		if d := cmp.Diff(want, got); d != "" || err != nil {
 			t.Fatal(i, d, err)
@@ -200,6 +200,26 @@ func TestHalfReset(t *testing.T) {
 	}
 	if s := b.state(); s.Through != 4 || s.Current().ID != id(3) || s.Totals.Commits != 0 {
 		t.Errorf("status %+v", s)
+	}
+}
+
+// Where the ledger was lost the numbers begin anew, and what was published under greater ones goes as well.
+func TestReplaceWithoutItsLedger(t *testing.T) {
+	b := newBench(t, 0)
+	r := b.attach()
+	b.publish(b.cut(r, false, b.stage("a")))
+	b.publish(b.cut(r, false, b.stage("b")))
+	b.file("of-nobody.txt")
+	if err := os.RemoveAll(b.staging.Path() + "/ledger"); err != nil {
+		t.Fatal(err)
+	}
+	b.staging, _ = object.NewLocal(b.staging.Path())
+	b.ledger.o.Staging = b.staging
+	if _, err := b.ledger.Reset(b.ctx(), ResetOptions{Incarnation: id(2), Replace: true}); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff("of-nobody.txt\n", b.visible()); d != "" {
+		t.Error(d)
 	}
 }
 

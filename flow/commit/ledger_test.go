@@ -87,6 +87,9 @@ func TestPieceLivesUntilAllBeforeItAreDone(t *testing.T) {
 	if s := b.state(); s.Through != 1 || !s.Open[1].Done || s.Open[0].Done {
 		t.Fatalf("status %+v", s)
 	}
+	if p, err := b.ledger.OpenPieces(b.ctx()); !p["pieces/0001"] || len(p) != 1 || err != nil {
+		t.Fatalf("open pieces %v, %v", p, err)
+	}
 	if o := b.publish(first); o != Again {
 		t.Fatalf("outcome %s", o)
 	}

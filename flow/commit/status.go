@@ -79,6 +79,26 @@ func (l *Ledger) State(ctx context.Context) (Status, error) {
 	return s, err
 }
 
+// OpenPieces names the staged pieces that claims behind Through need.
+func (l *Ledger) OpenPieces(ctx context.Context) (map[string]bool, error) {
+	th, err := l.through(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pieces := map[string]bool{}
+	for seq := th.Seq + 1; ; seq++ {
+		c, found, err := l.claim(ctx, seq)
+		if !found || err != nil {
+			return pieces, err
+		}
+		for _, f := range c.Files {
+			for _, g := range f.Ranges {
+				pieces[g.Piece] = true
+			}
+		}
+	}
+}
+
 // First gives the number with which an incarnation began, for RollOptions.First.
 func (l *Ledger) First(ctx context.Context, incarnation string) (int64, error) {
 	s, err := l.State(ctx)
