@@ -138,8 +138,12 @@ func (f *finishFn) ProcessElement(ctx context.Context, _ string, whole iterBytes
 			results[i] = r.Result
 			results[i].Done = r.Done
 		}
-		if err := g.sinks.of(f.Step).ledger.Finish(ctx, c, results); err != nil {
+		st := g.sinks.of(f.Step)
+		if err := st.ledger.Finish(ctx, c, results); err != nil {
 			return f.fail("finish", err)
+		}
+		if err := st.collect(ctx, c); err != nil {
+			g.job.Log.Warn("the next start tries again", "step", f.Step, "error", err)
 		}
 	}
 	return nil

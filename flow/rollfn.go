@@ -106,6 +106,7 @@ type roll struct {
 	fired    bool // the age timer is not pending any more
 	log      [][]byte
 	cuts     []commit.Commit
+	orphans  *orphans
 }
 
 func (r *roll) cutDue(dests []string) {
@@ -117,6 +118,7 @@ func (r *roll) cutDue(dests []string) {
 func (r *roll) cut(dests []string, end bool) {
 	if c, ok := r.Cut(dests, commit.CutOptions{NewID: commit.NewID, End: end}); ok {
 		r.cuts = append(r.cuts, c)
+		r.orphans.cut(c, r.Pieces())
 	}
 }
 
@@ -131,7 +133,7 @@ func (f *rollFn) call(ctx context.Context, c rollCall, do func(*roll) error) err
 	if err != nil {
 		return sp.fail("read the roll's state", err)
 	}
-	r := roll{now: g.now().UnixMilli(), stopping: g.control.Stopping()}
+	r := roll{now: g.now().UnixMilli(), stopping: g.control.Stopping(), orphans: &g.sinks.of(f.Step).orphans}
 	if r.Roll, err = f.restore(g, c, stored{h, ok}); err != nil {
 		return sp.fail("restore the roll", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"path/filepath"
 	"strings"
 
@@ -17,11 +19,13 @@ import (
 // sinkState is a sink of a running graph.
 type sinkState struct {
 	staging object.Store
+	dest    object.Store
 	ledger  *commit.Ledger
 	roll    commit.RollOptions
 	rolls   indexes[*commit.Roll]
 	head    []byte // of the staged IPC streams
 	ended   bool
+	orphans orphans
 }
 
 // sinkStates are the sinks of a running graph by step.
@@ -36,7 +40,7 @@ func (s *sinkStates) close() error { return nil }
 func (s *sinkStates) pieceName(g *Graph, step string) string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return fmt.Sprintf("pieces/%s/%010d-%s", step, g.job.Epoch, hex.EncodeToString(b[:]))
+	return fmt.Sprintf("%s%010d-%s", piecesPrefix(step), g.job.Epoch, hex.EncodeToString(b[:]))
 }
 
 // SinkPlace says where a sink keeps its ledger and what it stages: below <staging>/<job>.
@@ -57,28 +61,34 @@ func parent(url string) string {
 	return url[:strings.LastIndex(url, "/")+1]
 }
 
-// openLedger opens a sink's stores and its ledger; it touches nothing.
-func (s *sink) openLedger(job string) (staging object.Store, ledger *commit.Ledger, err error) {
-	if m, ok := s.Sink.(*memorySink); ok {
-		return m.store, commit.NewLedger(commit.LedgerOptions{Job: job, Sink: s.n.name, Staging: m.store, Dest: m.store}), nil
-	}
-	if staging, err = object.Open(SinkPlace(s.spec, job)); err != nil {
-		return nil, nil, err
-	}
-	dest, err := object.Open(s.spec.URL)
+// open opens a sink's stores and its ledger; it touches nothing.
+func (s *sink) open(job string) (*sinkState, error) {
+	head, err := stagedSchema(s.in)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return staging, commit.NewLedger(commit.LedgerOptions{Job: job, Sink: s.n.name, Staging: staging, Dest: dest}), nil
+	st := &sinkState{head: head}
+	if m, ok := s.Sink.(*memorySink); ok {
+		st.staging, st.dest = m.store, m.store
+	} else {
+		if st.staging, err = object.Open(SinkPlace(s.spec, job)); err != nil {
+			return nil, err
+		}
+		if st.dest, err = object.Open(s.spec.URL); err != nil {
+			return nil, err
+		}
+	}
+	st.ledger = commit.NewLedger(commit.LedgerOptions{Job: job, Sink: s.n.name, Staging: st.staging, Dest: st.dest})
+	return st, nil
 }
 
 // eachSink visits the sinks in the order of the graph and joins the errors.
-func (g *Graph) eachSink(visit func(*sink) error) error {
+func (g *Graph) eachSink(op string, visit func(*sink) error) error {
 	var errs []error
 	for _, n := range g.order {
 		if s, ok := n.impl.(*sink); ok {
 			if err := visit(s); err != nil {
-				errs = append(errs, &StepError{Step: n.name, Op: "attach", Err: err})
+				errs = append(errs, &StepError{Step: n.name, Op: op, Err: err})
 			}
 		}
 	}
@@ -88,12 +98,12 @@ func (g *Graph) eachSink(visit func(*sink) error) error {
 // attach proves that state, ledgers and destinations belong together before anything is read.
 func (g *Graph) attach(ctx context.Context) error {
 	g.sinks.m = map[string]*sinkState{}
-	return g.eachSink(func(s *sink) error {
+	return g.eachSink("attach", func(s *sink) error {
 		memory, inMemory := s.Sink.(*memorySink)
 		if inMemory && g.job.Stores != nil {
 			memory.store = g.job.Stores.of(s.n.name)
 		}
-		staging, ledger, err := s.openLedger(g.job.Name)
+		st, err := s.open(g.job.Name)
 		if err != nil {
 			return err
 		}
@@ -102,19 +112,42 @@ func (g *Graph) attach(ctx context.Context) error {
 				return err
 			}
 		}
-		at, err := ledger.Attach(ctx, commit.AttachOptions{
+		at, err := st.ledger.Attach(ctx, commit.AttachOptions{
 			Incarnation: g.job.Incarnation, Resumed: !g.job.Fresh, Append: s.spec.Append || g.job.Append,
 		})
 		if err != nil {
 			return err
 		}
-		head, err := stagedSchema(s.in)
-		if err != nil {
+		st.ended, st.roll = at.Ended, s.rollOptions(g.job, at)
+		g.sinks.m[s.n.name] = st
+		return st.sweep(ctx, s.n.name, sweep{epoch: g.job.Epoch, alone: at.Alone})
+	})
+}
+
+// sweep is what a start knows of a sink's places.
+type sweep struct {
+	epoch int64
+	alone bool // no other job or sink publishes into the destination
+}
+
+// sweep deletes files that processes which died were writing, and finds what they have staged. A copy of the job that runs
+// elsewhere, against the rules, may lose a file that it is writing: it writes it again.
+func (st *sinkState) sweep(ctx context.Context, step string, s sweep) error {
+	if _, err := object.SweepTemp(ctx, st.staging, ""); err != nil {
+		return err
+	}
+	if s.alone {
+		if _, err := object.SweepTemp(ctx, st.dest, ""); err != nil {
 			return err
 		}
-		g.sinks.m[s.n.name] = &sinkState{staging: staging, ledger: ledger, head: head, ended: at.Ended, roll: s.rollOptions(g.job, at)}
-		return nil
-	})
+	}
+	if err := st.findOrphans(ctx, step, s.epoch); err != nil {
+		return err
+	}
+	if st.ended {
+		return st.collectAll(ctx)
+	}
+	return nil
 }
 
 func (s *sink) rollOptions(job Job, at commit.Attached) commit.RollOptions {
@@ -144,28 +177,65 @@ type SinkStatus struct {
 // SinkStatus reads the ledgers of a job. It changes nothing and may run beside the job.
 func (g *Graph) SinkStatus(ctx context.Context, job string) ([]SinkStatus, error) {
 	var out []SinkStatus
-	err := g.eachSink(func(s *sink) error {
-		_, ledger, err := s.openLedger(job)
+	err := g.eachSink("read the ledger", func(s *sink) error {
+		st, err := s.open(job)
 		if err != nil {
 			return err
 		}
-		st, err := ledger.State(ctx)
-		out = append(out, SinkStatus{Step: s.n.name, URL: s.spec.URL, Status: st})
+		status, err := st.ledger.State(ctx)
+		out = append(out, SinkStatus{Step: s.n.name, URL: s.spec.URL, Status: status})
 		return err
 	})
 	return out, err
 }
 
-// Reset begins a new incarnation in every ledger of a job. With replace, what the job has published is deleted.
+// Reset begins a new incarnation in every ledger of a job, and deletes what is staged. With replace, what the job has
+// published is deleted. No other process may run the job meanwhile.
 func (g *Graph) Reset(ctx context.Context, job string, o commit.ResetOptions) error {
-	return g.eachSink(func(s *sink) error {
-		_, ledger, err := s.openLedger(job)
+	return g.eachSink("reset", func(s *sink) error {
+		st, err := s.open(job)
 		if err != nil {
 			return err
 		}
-		_, err = ledger.Reset(ctx, o)
-		return err
+		if _, err := st.ledger.Reset(ctx, o); err != nil {
+			return err
+		}
+		if err := st.findOrphans(ctx, s.n.name, math.MaxInt64); err != nil {
+			return err
+		}
+		return st.collectAll(ctx)
 	})
+}
+
+// Resolution says which open claim of a job is ended by hand, and how.
+type Resolution struct {
+	// Job is the job's name, Step the sink's, Seq the number of the claim.
+	Job, Step string
+	Seq       int64
+	How       commit.Resolution
+}
+
+// Resolve ends a claim that is not done, by hand. No other process may run the job meanwhile.
+func (g *Graph) Resolve(ctx context.Context, r Resolution) error {
+	var sinks []string
+	for _, n := range g.order {
+		s, ok := n.impl.(*sink)
+		if !ok {
+			continue
+		}
+		sinks = append(sinks, n.name)
+		if n.name != r.Step {
+			continue
+		}
+		st, err := s.open(r.Job)
+		if err != nil {
+			return err
+		}
+		return st.ledger.Resolve(ctx, r.Seq, r.How, func(ctx context.Context, w io.Writer, file commit.File) error {
+			return s.Encode(w, s.in, st.rows(ctx, file))
+		})
+	}
+	return fmt.Errorf("resolve: there is no sink %q; the sinks are %s", r.Step, strings.Join(sinks, ", "))
 }
 
 // NewIncarnation draws the id of a job's state.
