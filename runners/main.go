@@ -9,8 +9,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/spf13/cobra"
-
 	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/flow/commit"
 	"github.com/millrace-io/millrace/runners/direct"
@@ -18,15 +16,16 @@ import (
 
 // Exit codes of a pipeline's command.
 const (
-	ExitOK       = 0 // finished, stopped as asked, or nothing new
-	ExitFailed   = 1 // the run failed; running it again goes on
-	ExitUsage    = 2 // wrong arguments, or mistakes in the graph; nothing was started
-	ExitHeld     = 3 // another process holds the job
-	ExitRefused  = 4 // state, ledger, source or graph do not belong together; the message says what to do
-	ExitSigTwice = 130
+	ExitOK       = 0   // finished, stopped as asked, or nothing new
+	ExitFailed   = 1   // the run failed; when the cause is gone, the next run goes on
+	ExitUsage    = 2   // wrong arguments, or mistakes in the graph; nothing was started
+	ExitHeld     = 3   // another process holds the job
+	ExitRefused  = 4   // job, ledger, destination, source or graph do not belong together; the message says what to do
+	ExitFenced   = 5   // a later start of the job, or a reset, has taken it over: this one is not to be started again
+	ExitSigTwice = 130 // a second signal ended the process at once; the next run goes on as after a crash
 )
 
-// Main makes build the whole of a pipeline's command: run (the default), plan, status, drain, cancel, reset. The fields of
+// Main makes build the whole of a pipeline's command: run (the default), plan, status, drain, cancel, reset, resolve. The fields of
 // O are its flags: their names in kebab-case, or the tag flag:"name"; the tags help:"..." and default:"..." say more. It
 // does not return.
 func Main[O any](build func(*flow.Pipeline, O)) {
@@ -94,17 +93,39 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[usageError](err); ok {
 		return ExitUsage
 	}
+	if fenced(err) {
+		return ExitFenced
+	}
+	if refused(err) {
+		return ExitRefused
+	}
+	return ExitFailed
+}
+
+// fenced says whether another process has taken the job over.
+func fenced(err error) bool {
+	if c, ok := errors.AsType[*commit.ConflictError](err); ok {
+		return c.History == commit.Zombie || c.History == commit.Fenced
+	}
+	if a, ok := errors.AsType[*commit.AttachError](err); ok {
+		return a.Reason == commit.StateFenced
+	}
+	return errors.Is(err, direct.ErrFenced)
+}
+
+// refused says whether things do not belong together, so that a repetition is refused too.
+func refused(err error) bool {
 	_, attach := errors.AsType[*commit.AttachError](err)
 	_, conflict := errors.AsType[*commit.ConflictError](err)
 	if attach || conflict {
-		return ExitRefused
+		return true
 	}
-	for _, refused := range []error{ErrChanged, flow.ErrIdentity, flow.ErrSchema, flow.ErrGap} {
-		if errors.Is(err, refused) {
-			return ExitRefused
+	for _, target := range []error{ErrChanged, direct.ErrForeign, flow.ErrIdentity, flow.ErrSchema, flow.ErrGap, syscall.EXDEV} {
+		if errors.Is(err, target) {
+			return true
 		}
 	}
-	return ExitFailed
+	return false
 }
 
 // command is one invocation.
@@ -117,56 +138,4 @@ type command struct {
 	until   string
 	summary string
 	log     string
-}
-
-func (c *command) root() *cobra.Command {
-	root := &cobra.Command{
-		Use: programName(), Short: "a Millrace pipeline", SilenceUsage: true, SilenceErrors: true,
-		Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
-	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	c.flags(root)
-	add := func(use, short string, run func(context.Context) error) *cobra.Command {
-		sub := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-			return run(cmd.Context())
-		}}
-		root.AddCommand(sub)
-		return sub
-	}
-	add("run", "run the pipeline (the default)", c.run)
-	add("plan", "print the graph, schemas and guarantees; reads no rows", c.plan)
-	add("status", "say whether the job is running, stopped or finished, who holds it, and what is published", c.status)
-	add("cancel", "stop the running job; what was read is published, the next run goes on", func(ctx context.Context) error {
-		return c.ask(ctx, VerbCancel)
-	})
-	var closeAll, keep, replace bool
-	drain := add("drain", "stop the running job as cancel does, or with --close end it", func(ctx context.Context) error {
-		if closeAll {
-			return c.ask(ctx, VerbClose)
-		}
-		return c.ask(ctx, VerbDrain)
-	})
-	drain.Flags().BoolVar(&closeAll, "close", false, "close windows and complete the sinks, as if the sources had ended")
-	reset := add("reset", "forget the job's state and begin anew in its place", func(ctx context.Context) error {
-		return c.reset(ctx, keep, replace)
-	})
-	reset.Flags().BoolVar(&keep, "keep", false, "leave what the job has published")
-	reset.Flags().BoolVar(&replace, "replace", false, "delete what the job has published")
-	return root
-}
-
-func (c *command) flags(root *cobra.Command) {
-	f := root.PersistentFlags()
-	f.StringVar(&c.runner, "runner", "direct", "where to run: direct (in this process)")
-	f.StringVar(&c.o.Name, "name", "", "the job's name (default: pipeline and a hash of its addresses)")
-	f.StringVar(&c.o.Job, "job", "", "directory of the job's state (default: millrace/<name> in the user's state directory)")
-	f.IntVar(&c.o.Workers, "workers", 0, "bundles processed at a time (default: number of CPUs)")
-	f.StringVar(&c.memory, "memory", "256MiB", "budget for queues and caches")
-	f.DurationVar(&c.o.UntilIdle, "until-idle", 0, "end the job when all sources have been read to their ends for this long")
-	f.StringVar(&c.until, "until", "", "now: stop at the ends that the sources have when the run starts")
-	f.BoolVar(&c.o.Takeover, "takeover", false, "kill the process on this host that holds the job, and take the job")
-	f.BoolVar(&c.o.Append, "append", false, "allow a first commit into a place that holds other files")
-	f.StringVar(&c.summary, "summary", "", "write the result as JSON to this file")
-	f.StringVar(&c.log, "log", "auto", "auto (one live line in a terminal, text elsewhere), text or json")
-	_ = root.MarkPersistentFlagFilename("summary", "json") // completion only
 }

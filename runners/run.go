@@ -27,53 +27,40 @@ type running struct {
 	}
 }
 
-// start builds the graph and opens the job. The job's default name hangs on the graph, and the graph on what an earlier
-// start has recorded under that name: so a job that was started before is built a second time.
+// start builds the graph and opens the job.
 func start(build func(*flow.Pipeline), o Options) (*running, error) {
 	o = o.withDefaults()
 	r := &running{o: o, engine: o.Engine, control: o.Control}
 	r.control.UntilIdle, r.control.UntilNow, r.control.OnStop = o.UntilIdle, o.UntilNow, r.engine.Stop
-	var err error
-	if r.graph, err = flow.Build(r.o.Pipeline, build); err != nil {
+	at, err := find(build, o)
+	if err != nil {
 		return nil, err
 	}
-	r.name = r.o.Name
-	if r.name == "" {
-		r.name = r.graph.DefaultJob()
-	}
+	r.graph, r.name, r.dir = at.graph, at.name, at.dir
 	if err := direct.Check(r.graph.Beam()); err != nil {
 		return nil, err
 	}
 	if r.o.InMemory {
 		return r, nil
 	}
-	if r.dir = r.o.Job; r.dir == "" {
-		if r.dir, err = JobDir(r.name); err != nil {
-			return nil, err
-		}
-	}
 	if r.job, err = direct.OpenJob(r.dir, direct.JobOptions{Name: r.name, Pipeline: r.o.Pipeline, Takeover: o.Takeover}); err != nil {
 		return nil, err
 	}
-	if err := r.resume(build); err != nil {
+	if err := r.compare(at); err != nil {
 		return nil, errors.Join(err, r.job.Close())
 	}
 	return r, nil
 }
 
-// resume builds the graph with the answers that were recorded when the job was first started, and compares it.
-func (r *running) resume(build func(*flow.Pipeline)) error {
+// compare refuses a graph that is not the one whose state the job holds, and records the graph of a new job.
+func (r *running) compare(at *place) error {
 	meta := r.job.Meta()
-	if meta.Recorded != nil {
-		g, err := flow.BuildRecorded(r.o.Pipeline, meta.Recorded, build)
-		if err != nil {
-			return err
-		}
-		r.graph = g
+	if meta.Fingerprint != at.status.Meta.Fingerprint {
+		return fmt.Errorf("job %q in %s: another process has started it just now; start again", r.name, r.dir)
 	}
 	if meta.Fingerprint != "" && meta.Fingerprint != r.graph.Fingerprint() {
-		return fmt.Errorf("%w: job %q in %s was started with another graph: steps, schemas or the settings of a stateful step differ; "+
-			"run it as it was, give the new one another --name, or begin anew with `reset`", ErrChanged, r.name, r.dir)
+		return fmt.Errorf("%w: job %q in %s was started with another graph: steps, schemas, addresses of sources or the settings of a "+
+			"stateful step differ; run it as it was, give the new one another --name, or begin anew with `reset`", ErrChanged, r.name, r.dir)
 	}
 	return r.job.Update(func(m *direct.JobMeta) {
 		m.Fingerprint, m.Recorded = r.graph.Fingerprint(), r.graph.Recorded()
