@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -50,19 +51,29 @@ func march(t *testing.T, o tlc.StreamOptions) [][]byte {
 	return recs
 }
 
-// produceSlowly writes the records over a while, so that the watermark moves between them.
-func (s *site) produceSlowly(records [][]byte, pieces int) <-chan struct{} {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(20 * time.Millisecond)
-		defer tick.Stop()
-		for i := range pieces {
-			<-tick.C
-			s.produceFrom(records, i*len(records)/pieces, (i+1)*len(records)/pieces)
-		}
-	}()
-	return done
+// runThrough runs the pipeline while the records are produced over a while, so that the watermark moves between them, stops
+// it, and runs it to its end.
+func (s *site) runThrough(records [][]byte) {
+	s.t.Helper()
+	first := s.child(nil)
+	const pieces = 100
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for i := range pieces {
+		<-tick.C
+		s.produceFrom(records, i*len(records)/pieces, (i+1)*len(records)/pieces)
+	}
+	if err := first.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		s.t.Fatal(err)
+	}
+	if code, err := first.wait(time.Minute); err != nil || code != runners.ExitOK {
+		s.t.Fatalf("the first run: exit code %d, %v\n%s", code, err, first.out.String())
+	}
+	code, out, errs := s.run("--until-idle=1s")
+	if code != runners.ExitOK {
+		s.t.Fatalf("the second run: exit code %d\n%s%s", code, out, errs)
+	}
+	s.t.Logf("\n%s", out)
 }
 
 // History and stream together: whatever comes late, broken or doubled, trips and hours are the truth, and every record has
@@ -71,13 +82,7 @@ func TestHistoryAndStream(t *testing.T) {
 	s := newSite(t).withHistory("2019-01", "2019-02").withKafka()
 	stream := marchStream(t)
 	tr := newTruth(t, []string{"2019-01", "2019-02"}, stream)
-	done := s.produceSlowly(stream, 100)
-	code, out, errs := s.run("--until-idle=1s")
-	<-done
-	if code != runners.ExitOK {
-		t.Fatalf("exit code %d\n%s%s", code, out, errs)
-	}
-	t.Logf("\n%s", out)
+	s.runThrough(stream)
 	tr.checkTrips(s.lake)
 	tr.checkHours(s.lake, tr.late(s.dead))
 	s.checkAccount(tr, int64(20_000+len(stream)))
@@ -88,12 +93,7 @@ func TestStreamWithinItsDisorder(t *testing.T) {
 	s := newSite(t).withKafka()
 	stream := march(t, tlc.StreamOptions{Seed: 3, Disorder: 5 * time.Minute, Doubled: 20, Vendors: true})
 	tr := newTruth(t, nil, stream)
-	done := s.produceSlowly(stream, 60)
-	code, out, errs := s.run("--until-idle=1s")
-	<-done
-	if code != runners.ExitOK {
-		t.Fatalf("exit code %d\n%s%s", code, out, errs)
-	}
+	s.runThrough(stream)
 	tr.checkTrips(s.lake)
 	tr.checkHours(s.lake, "")
 	s.checkAccount(tr, int64(len(stream)))
