@@ -76,7 +76,11 @@ func (s *sink) folders(p partition, col arrow.Array) (folders, error) {
 	}
 	var g groups
 	if v.text != nil {
-		g = groupTexts(col.Len(), nulls(col), v.text)
+		null := nulls(col)
+		if !s.o.DropPartitionColumns { // the empty text shares the folder of null
+			null = func(row int) bool { return col.IsNull(row) || v.text(row) == "" }
+		}
+		g = groupTexts(col.Len(), null, v.text)
 	} else {
 		g = groupNumbers(col.Len(), nulls(col), v.number)
 	}
