@@ -41,7 +41,10 @@ func (r *running) progress() Progress {
 		}
 	}
 	now := time.Now()
-	if span := now.Sub(r.last.at).Seconds(); !r.last.at.IsZero() && span > 0 {
+	if r.last.at.IsZero() {
+		r.last.at = r.began
+	}
+	if span := now.Sub(r.last.at).Seconds(); span > 0 {
 		p.Rate = float64(p.Records-r.last.records) / span
 	}
 	r.last.at, r.last.records = now, p.Records

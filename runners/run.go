@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/millrace-io/millrace/flow"
@@ -71,8 +70,6 @@ func (r *running) compare(at *place) error {
 var ErrChanged = errors.New("the pipeline has changed")
 
 func (r *running) run(ctx context.Context) (Result, error) {
-	old := debug.SetMemoryLimit(r.o.Memory)
-	defer debug.SetMemoryLimit(old)
 	r.began = time.Now()
 	gctx, err := r.graph.Start(context.WithoutCancel(ctx), r.flowJob())
 	if err != nil {

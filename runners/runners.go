@@ -31,7 +31,8 @@ type Options struct {
 	InMemory bool
 	// Workers is the number of bundles processed at a time. Default: the number of CPUs.
 	Workers int
-	// Memory is the budget for queues and caches, in bytes; sources wait at the bound. Default 256 MiB.
+	// Memory is the budget for queues and caches, in bytes; sources wait at the bound. Main also makes it the memory
+	// limit of its process; a program that embeds Run decides that itself (debug.SetMemoryLimit). Default 256 MiB.
 	Memory int64
 	// UntilIdle, if not zero, ends the job when all sources have been read to their ends for that long.
 	UntilIdle time.Duration
