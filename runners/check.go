@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strconv"
 	"strings"
 )
@@ -66,6 +67,7 @@ func (c *command) run(ctx context.Context) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(c.o.Memory)) // the process is the pipeline's own
 	d := newDisplay(c.s, c.log)
 	c.o.Log, c.o.OnProgress, c.o.Every = d.log, d.progress, d.every
 	res, err := Run(ctx, c.build, c.o)
