@@ -118,12 +118,12 @@ func Decode(r io.Reader) iter.Seq2[flow.Letter, error] {
 		lines := bufio.NewReader(r)
 		for n := 1; ; n++ {
 			text, err := lines.ReadBytes('\n')
-			if err == io.EOF && len(text) == 0 {
+			if errors.Is(err, io.EOF) && len(text) == 0 {
 				return
 			}
 			var l flow.Letter
 			switch {
-			case err == io.EOF:
+			case errors.Is(err, io.EOF):
 				err = fmt.Errorf("%w: line %d is cut off", ErrDamaged, n)
 			case err == nil:
 				if l, err = letterOf(text); err != nil {
@@ -147,7 +147,7 @@ func letterOf(text []byte) (flow.Letter, error) {
 	if err := dec.Decode(&l); err != nil {
 		return flow.Letter{}, err
 	}
-	if _, err := dec.Token(); err != io.EOF {
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return flow.Letter{}, errors.New("more than one object")
 	}
 	optional := func(s *string) string {

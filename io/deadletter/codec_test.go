@@ -52,8 +52,10 @@ func encode(t fataler, s flow.Sink, letters ...flow.Letter) []byte {
 
 func TestEncode(t *testing.T) {
 	got := string(encode(t, mustSink(t),
-		flow.Letter{Step: "clean", Cause: "rejected", Rule: "fare_amount > 0", Reason: "fare_amount is -4.5", Partition: "trips/0", Position: "1877",
-			EventTime: 1_547_541_000_000_000, Weight: 1, Format: "json", Payload: []byte(`{"vendor_id":1,"fare_amount":-4.5,"flag":"<ü>"}`)},
+		flow.Letter{
+			Step: "clean", Cause: "rejected", Rule: "fare_amount > 0", Reason: "fare_amount is -4.5", Partition: "trips/0", Position: "1877",
+			EventTime: 1_547_541_000_000_000, Weight: 1, Format: "json", Payload: []byte(`{"vendor_id":1,"fare_amount":-4.5,"flag":"<ü>"}`),
+		},
 		flow.Letter{Step: "trips", Cause: "rejected", Reason: "line\nbreak", EventTime: batch.NoTime, Weight: 3, Format: "raw", Payload: []byte{0xff, 0}},
 		flow.Letter{Step: "trips", Cause: "rejected", EventTime: -1, Weight: 1, Format: "raw"},
 		flow.Letter{Step: "trips", Cause: "late", EventTime: math.MaxInt64, Weight: 1, Format: "raw", Payload: []byte("a\x00\u2028")},

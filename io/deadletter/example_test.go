@@ -23,7 +23,7 @@ func ExampleWrite() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	defer os.RemoveAll(dir)
 	if err := makeFares(filepath.Join(dir, "fares.db")); err != nil {
 		fmt.Println(err)
 		return

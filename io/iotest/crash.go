@@ -120,7 +120,7 @@ func kept(root, extension string, decode func([]byte) ([]arrow.RecordBatch, erro
 			return fmt.Errorf("decode %s: %w", name, err)
 		}
 		for _, rec := range recs {
-			for _, row := range print(rec) {
+			for _, row := range texts(rec) {
 				out = append(out, path.Dir(name)+"/ "+row)
 			}
 		}

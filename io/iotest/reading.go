@@ -93,8 +93,8 @@ func (g *reading) add(r pageReader, page flow.Page) error {
 			return fmt.Errorf("it has a row of time %d behind a watermark of %d", page.Rows.MinTime(), g.watermark)
 		}
 		weight += page.Rows.Weight()
-		g.rows = append(g.rows, print(page.Rows.Record())...)
-		g.visible = append(g.visible, print(page.Rows.Visible())...)
+		g.rows = append(g.rows, texts(page.Rows.Record())...)
+		g.visible = append(g.visible, texts(page.Rows.Visible())...)
 	}
 	for i, l := range page.Rejected {
 		if l.Reason == "" || l.Position == "" || l.Format != flow.FormatRaw && l.Format != flow.FormatJSON {
@@ -143,8 +143,8 @@ func checkRows(r pageReader, b *batch.Batch) error {
 	return nil
 }
 
-// print gives the rows of a record, one text each.
-func print(rec arrow.RecordBatch) []string {
+// texts gives the rows of a record, one text each.
+func texts(rec arrow.RecordBatch) []string {
 	out := make([]string, rec.NumRows())
 	for i := range out {
 		cells := make([]string, rec.NumCols())

@@ -248,10 +248,10 @@ func cut(bs []*batch.Batch, n int) []*batch.Batch {
 	return out
 }
 
-func printAll(recs []arrow.RecordBatch) []string {
+func allTexts(recs []arrow.RecordBatch) []string {
 	out := []string{}
 	for _, r := range recs {
-		out = append(out, print(r)...)
+		out = append(out, texts(r)...)
 	}
 	return out
 }
@@ -269,7 +269,7 @@ func checkRoundTrip(_ testing.TB, _ Features, fx SinkFixture) error {
 	for dest, bs := range dests {
 		var want []string
 		for _, b := range bs {
-			want = append(want, print(b.Record())...)
+			want = append(want, texts(b.Record())...)
 		}
 		for _, n := range []int{1 << 20, 7, 1} {
 			var w bytes.Buffer
@@ -277,7 +277,7 @@ func checkRoundTrip(_ testing.TB, _ Features, fx SinkFixture) error {
 				return err
 			}
 			recs, err := fx.Decode(w.Bytes())
-			if diff := gocmp.Diff(want, printAll(recs)); err != nil || diff != "" {
+			if diff := gocmp.Diff(want, allTexts(recs)); err != nil || diff != "" {
 				return errors.Join(err, fmt.Errorf("destination %q in batches of %d rows: %s", dest, n, diff))
 			}
 		}

@@ -17,7 +17,7 @@ const supportPage = "../../docs/support.md"
 func TestSupportPage(t *testing.T) {
 	want := Support(Connectors())
 	if *update {
-		if err := os.WriteFile(supportPage, want, 0o644); err != nil { //nolint:gosec // a document
+		if err := os.WriteFile(supportPage, want, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

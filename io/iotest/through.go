@@ -29,7 +29,7 @@ func checkSinkCrashes(t testing.TB, _ Features, fx SinkFixture) error {
 			dest = "."
 		}
 		for _, b := range bs {
-			for _, row := range print(b.Record()) {
+			for _, row := range texts(b.Record()) {
 				want = append(want, dest+"/ "+row)
 			}
 		}

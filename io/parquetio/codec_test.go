@@ -82,7 +82,7 @@ func concat(t fataler, table arrow.Table) arrow.RecordBatch {
 	return array.NewRecordBatch(table.Schema(), cols, table.NumRows())
 }
 
-func print(rec arrow.RecordBatch) [][]string {
+func rowTexts(rec arrow.RecordBatch) [][]string {
 	rows := make([][]string, rec.NumRows())
 	for i := range rows {
 		for _, c := range rec.Columns() {
@@ -155,14 +155,14 @@ func TestEncodeRoundTrip(t *testing.T) {
 				t.Fatal(diff)
 			}
 			batches = append(batches, b)
-			want = append(want, print(b.Visible())...)
+			want = append(want, rowTexts(b.Visible())...)
 		}
 		data := encode(t, s, schema, batches...)
 		got, _ := read(t, data)
 		if diff := cmp.Diff(types(schema), types(got.Schema())); diff != "" {
 			t.Fatal(diff)
 		}
-		if diff := cmp.Diff(want, print(got)); diff != "" {
+		if diff := cmp.Diff(want, rowTexts(got)); diff != "" {
 			t.Fatal(diff)
 		}
 		if !bytes.Equal(data, encode(t, s, schema, batches...)) {
@@ -204,9 +204,9 @@ func TestEncodeRowGroups(t *testing.T) {
 			got, groups := read(t, encode(t, mustSink(t, c.o), schema, c.batches...))
 			want := [][]string{}
 			for _, b := range c.batches {
-				want = append(want, print(b.Record())...)
+				want = append(want, rowTexts(b.Record())...)
 			}
-			if diff := cmp.Diff(want, print(got)); diff != "" {
+			if diff := cmp.Diff(want, rowTexts(got)); diff != "" {
 				t.Error(diff)
 			}
 			if groups != c.groups {
@@ -253,7 +253,7 @@ func column(t *testing.T, col arrow.Array) [][]string {
 		t.Fatal(routing, err)
 	}
 	got, _ := read(t, encode(t, s, schema, in))
-	return print(got)
+	return rowTexts(got)
 }
 
 func TestEncodeFails(t *testing.T) {

@@ -27,7 +27,8 @@ func TestConform(t *testing.T) {
 			Bad: []*arrow.Schema{
 				arrow.NewSchema([]arrow.Field{{Name: "at", Type: arrow.FixedWidthTypes.Timestamp_us}}, nil),
 				arrow.NewSchema([]arrow.Field{
-					{Name: "at", Type: arrow.FixedWidthTypes.Timestamp_us}, {Name: "vendor", Type: arrow.BinaryTypes.String},
+					{Name: "at", Type: arrow.FixedWidthTypes.Timestamp_us},
+					{Name: "vendor", Type: arrow.BinaryTypes.String},
 					{Name: "Vendor", Type: arrow.BinaryTypes.String},
 				}, nil),
 			},

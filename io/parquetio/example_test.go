@@ -25,7 +25,7 @@ func ExampleWrite() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	defer os.RemoveAll(dir)
 	if err := makeTrips(filepath.Join(dir, "trips.db")); err != nil {
 		fmt.Println(err)
 		return

@@ -64,7 +64,7 @@ func positions(b *batch.Batch) (partition, position arrow.Array) {
 		} else {
 			parts.Append(d.Dictionary().(*array.String).Value(d.GetValueIndex(row)))
 		}
-		place := ""
+		var place string
 		switch o := b.Hidden(batch.OffsetColumn).(type) {
 		case *array.Int64:
 			place = strconv.FormatInt(o.Value(row), 10)

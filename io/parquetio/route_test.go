@@ -71,8 +71,10 @@ func TestRouteValues(t *testing.T) {
 		{"c", &arrow.Decimal128Type{Precision: 5, Scale: 2}, `["1.50", "-0.01", "1.50"]`, []string{"c=1.50", "c=-0.01", "c=1.50"}},
 		{"c", arrow.FixedWidthTypes.Date32, `["1969-12-31", "2024-02-29", "0001-01-01"]`, []string{"c=1969-12-31", "c=2024-02-29", "c=0001-01-01"}},
 		{"c", arrow.FixedWidthTypes.Timestamp_us, `["1969-12-31 23:59:59.5Z", "2019-01-15 08:30:00Z"]`, []string{"c=1969-12-31 23%3A59%3A59.5", "c=2019-01-15 08%3A30%3A00"}},
-		{"day(c)", arrow.FixedWidthTypes.Timestamp_us, `["1969-12-31 23:59:59.999999Z", "1970-01-01T00:00:00Z", "1600-01-01T00:00:00Z", "2300-06-01T00:00:00Z", "9999-12-31 23:59:59Z", "0001-01-01T00:00:00Z", null]`,
-			[]string{"c_day=1969-12-31", "c_day=1970-01-01", "c_day=1600-01-01", "c_day=2300-06-01", "c_day=9999-12-31", "c_day=0001-01-01", "c_day=__HIVE_DEFAULT_PARTITION__"}},
+		{
+			"day(c)", arrow.FixedWidthTypes.Timestamp_us, `["1969-12-31 23:59:59.999999Z", "1970-01-01T00:00:00Z", "1600-01-01T00:00:00Z", "2300-06-01T00:00:00Z", "9999-12-31 23:59:59Z", "0001-01-01T00:00:00Z", null]`,
+			[]string{"c_day=1969-12-31", "c_day=1970-01-01", "c_day=1600-01-01", "c_day=2300-06-01", "c_day=9999-12-31", "c_day=0001-01-01", "c_day=__HIVE_DEFAULT_PARTITION__"},
+		},
 		{"day(c)", arrow.FixedWidthTypes.Timestamp_s, `[-1, 0, -86400, -86401]`, []string{"c_day=1969-12-31", "c_day=1970-01-01", "c_day=1969-12-31", "c_day=1969-12-30"}},
 		{"day(c)", arrow.FixedWidthTypes.Timestamp_ns, `["1969-12-31 23:59:59.999999999Z"]`, []string{"c_day=1969-12-31"}},
 		{"day(c)", arrow.FixedWidthTypes.Date32, `["2019-01-15"]`, []string{"c_day=2019-01-15"}},
@@ -98,10 +100,12 @@ func TestRouteTexts(t *testing.T) {
 	b := textBatch(t, "c", text("a/b"), text("../x"), text("x=y"), text("50%"), text("%2F"), text("10:30"), text("a b"), text("a+b"),
 		text("#1?"), text("ü"), text("tab\there"), text("line\nbreak"), text("."), text(".."), text("A"), text("a"), text("z\x00\x7f"),
 		text(""), nil, text("__HIVE_DEFAULT_PARTITION__"), text(" "), text("\xff"), text(strings.Repeat("x", 253)), text(strings.Repeat("x", 254)))
-	want := []string{"c=a%2Fb", "c=..%2Fx", "c=x%3Dy", "c=50%25", "c=%252F", "c=10%3A30", "c=a b", "c=a+b",
+	want := []string{
+		"c=a%2Fb", "c=..%2Fx", "c=x%3Dy", "c=50%25", "c=%252F", "c=10%3A30", "c=a b", "c=a+b",
 		"c=%231%3F", "c=ü", "c=tab%09here", "c=line%0Abreak", "c=.", "c=..", "c=A", "c=a", "c=z%00%7F",
 		"c=__HIVE_DEFAULT_PARTITION__", "c=__HIVE_DEFAULT_PARTITION__", "c=%5F_HIVE_DEFAULT_PARTITION__", "c= ",
-		"refused: utf-8", "c=" + strings.Repeat("x", 253), "refused: folder"}
+		"refused: utf-8", "c=" + strings.Repeat("x", 253), "refused: folder",
+	}
 	if diff := cmp.Diff(want, route(t, mustSink(t, parquetio.Options{PartitionBy: []string{"c"}}), b)); diff != "" {
 		t.Error(diff)
 	}

@@ -60,8 +60,13 @@ func (o Options) Validate() error {
 		name  string
 		value int64
 	}{
-		{"MaxPartitions", int64(o.MaxPartitions)}, {"RowGroupRows", o.RowGroupRows}, {"RowGroupBytes", o.RowGroupBytes},
-		{"FileBytes", o.FileBytes}, {"Roll.Rows", o.Roll.Rows}, {"Roll.Bytes", o.Roll.Bytes}, {"Roll.Age", int64(o.Roll.Age)},
+		{"MaxPartitions", int64(o.MaxPartitions)},
+		{"RowGroupRows", o.RowGroupRows},
+		{"RowGroupBytes", o.RowGroupBytes},
+		{"FileBytes", o.FileBytes},
+		{"Roll.Rows", o.Roll.Rows},
+		{"Roll.Bytes", o.Roll.Bytes},
+		{"Roll.Age", int64(o.Roll.Age)},
 	} {
 		if f.value < 0 {
 			errs = append(errs, fmt.Errorf("%s is negative: leave it out for the default", f.name))

@@ -16,8 +16,10 @@ import (
 func TestDeadLetters(t *testing.T) {
 	db, root := duck(t), t.TempDir()
 	in, err := flow.DeadRows([]flow.Letter{
-		{Step: "clean", Cause: "rejected", Rule: "fare_amount > 0", Reason: "it is\n-4.5", EventTime: 1_547_541_000_000_000, Weight: 2,
-			Format: "json", Payload: []byte(`{"id":9223372036854775807,"fare_amount":-4.5}`)},
+		{
+			Step: "clean", Cause: "rejected", Rule: "fare_amount > 0", Reason: "it is\n-4.5", EventTime: 1_547_541_000_000_000, Weight: 2,
+			Format: "json", Payload: []byte(`{"id":9223372036854775807,"fare_amount":-4.5}`),
+		},
 		{Step: "clean", Cause: "rejected", Partition: "trips/0", Position: "7", EventTime: batch.NoTime, Weight: 1, Format: "raw", Payload: []byte("a\x00b")},
 		{Step: "clean", Cause: "rejected", EventTime: batch.NoTime, Weight: 1, Format: "raw", Payload: []byte{0xff}},
 	})

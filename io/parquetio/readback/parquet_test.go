@@ -77,8 +77,10 @@ func TestTypes(t *testing.T) {
 // BR-028 and BR-029: as folders and as plain files, with the column in the files and without.
 func TestPartitionValues(t *testing.T) {
 	db := duck(t)
-	values := []string{"a/b", "a%2Fb", "../x", "x=y", "50%", "%2F", "10:30", "a b", "a+b", "#1?", "ü", "tab\there", "line\nbreak", ".", "..",
-		"A", "a", " ", "__HIVE_DEFAULT_PARTITION__", "%5F_HIVE_DEFAULT_PARTITION__", `q"'`, "*?[x]", "z\x00z"}
+	values := []string{
+		"a/b", "a%2Fb", "../x", "x=y", "50%", "%2F", "10:30", "a b", "a+b", "#1?", "ü", "tab\there", "line\nbreak", ".", "..",
+		"A", "a", " ", "__HIVE_DEFAULT_PARTITION__", "%5F_HIVE_DEFAULT_PARTITION__", `q"'`, "*?[x]", "z\x00z",
+	}
 	fields := []arrow.Field{{Name: "id", Type: arrow.PrimitiveTypes.Int64}, optional("c", arrow.BinaryTypes.String)}
 	var in []string
 	var want [][]string
@@ -219,8 +221,12 @@ func TestLists(t *testing.T) {
 		`{"id":6,"l":[3],"d":[{"a":[null],"b":null},{"a":null,"b":"-2.0"}]}`)
 	write(t, root, parquetio.Options{}, in)
 	expect(t, query(t, db, "select id, l, d from "+from(root, asFiles)+" order by id"), [][]string{
-		{"1", "NULL", "NULL"}, {"2", "NULL", "NULL"}, {"3", "[]", "[]"}, {"4", "[NULL]", "[NULL]"},
-		{"5", "[1, NULL, 2]", "[NULL, {'a': [], 'b': 1.5}]"}, {"6", "[3]", "[{'a': [NULL], 'b': NULL}, {'a': NULL, 'b': -2.0}]"},
+		{"1", "NULL", "NULL"},
+		{"2", "NULL", "NULL"},
+		{"3", "[]", "[]"},
+		{"4", "[NULL]", "[NULL]"},
+		{"5", "[1, NULL, 2]", "[NULL, {'a': [], 'b': 1.5}]"},
+		{"6", "[3]", "[{'a': [NULL], 'b': NULL}, {'a': NULL, 'b': -2.0}]"},
 	})
 	expect(t, query(t, db, "select distinct name from parquet_schema('"+root+"/0.parquet') where name in ('list', 'element', 'array') order by 1"), [][]string{{"element"}, {"list"}})
 }
