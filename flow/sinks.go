@@ -33,7 +33,17 @@ type sinkStates struct{ m map[string]*sinkState }
 
 func (s *sinkStates) of(step string) *sinkState { return s.m[step] }
 
-func (s *sinkStates) close() error { return nil }
+func (s *sinkStates) close() error {
+	var errs []error
+	for _, st := range s.m {
+		errs = append(errs, st.close())
+	}
+	return errors.Join(errs...)
+}
+
+func (st *sinkState) close() error {
+	return errors.Join(object.Close(st.staging), object.Close(st.dest))
+}
 
 // pieceName draws a name for a staged object. The epoch tells, after a restart, which objects no live process can still
 // be writing.
@@ -107,6 +117,7 @@ func (g *Graph) attach(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		g.sinks.m[s.n.name] = st
 		if !inMemory {
 			if err := object.SameFileSystem(SinkPlace(s.spec, g.job.Name), s.spec.URL); err != nil {
 				return err
@@ -119,7 +130,6 @@ func (g *Graph) attach(ctx context.Context) error {
 			return err
 		}
 		st.ended, st.roll = at.Ended, s.rollOptions(g.job, at)
-		g.sinks.m[s.n.name] = st
 		return st.sweep(ctx, s.n.name, sweep{epoch: g.job.Epoch, alone: at.Alone})
 	})
 }
@@ -184,7 +194,7 @@ func (g *Graph) SinkStatus(ctx context.Context, job string) ([]SinkStatus, error
 		}
 		status, err := st.ledger.State(ctx)
 		out = append(out, SinkStatus{Step: s.n.name, URL: s.spec.URL, Status: status})
-		return err
+		return errors.Join(err, st.close())
 	})
 	return out, err
 }
@@ -197,14 +207,18 @@ func (g *Graph) Reset(ctx context.Context, job string, o commit.ResetOptions) er
 		if err != nil {
 			return err
 		}
-		if _, err := st.ledger.Reset(ctx, o); err != nil {
-			return err
-		}
-		if err := st.findOrphans(ctx, s.n.name, math.MaxInt64); err != nil {
-			return err
-		}
-		return st.collectAll(ctx)
+		return errors.Join(st.reset(ctx, s.n.name, o), st.close())
 	})
+}
+
+func (st *sinkState) reset(ctx context.Context, step string, o commit.ResetOptions) error {
+	if _, err := st.ledger.Reset(ctx, o); err != nil {
+		return err
+	}
+	if err := st.findOrphans(ctx, step, math.MaxInt64); err != nil {
+		return err
+	}
+	return st.collectAll(ctx)
 }
 
 // Resolution says which open claim of a job is ended by hand, and how.
@@ -231,9 +245,10 @@ func (g *Graph) Resolve(ctx context.Context, r Resolution) error {
 		if err != nil {
 			return err
 		}
-		return st.ledger.Resolve(ctx, r.Seq, r.How, func(ctx context.Context, w io.Writer, file commit.File) error {
+		err = st.ledger.Resolve(ctx, r.Seq, r.How, func(ctx context.Context, w io.Writer, file commit.File) error {
 			return s.Encode(w, s.in, st.rows(ctx, file))
 		})
+		return errors.Join(err, st.close())
 	}
 	return fmt.Errorf("resolve: there is no sink %q; the sinks are %s", r.Step, strings.Join(sinks, ", "))
 }

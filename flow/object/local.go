@@ -54,6 +54,18 @@ func (l *Local) URL() string {
 // Path gives the root as an absolute path.
 func (l *Local) Path() string { return l.path }
 
+// Close frees the root directory. The next use opens it again.
+func (l *Local) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	root := l.root
+	l.root = nil
+	if root == nil {
+		return nil
+	}
+	return root.Close()
+}
+
 // Create implements Store.
 func (l *Local) Create(ctx context.Context, name string, data []byte) error {
 	return l.store(ctx, name, func(root *os.Root) error {

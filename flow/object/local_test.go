@@ -295,3 +295,17 @@ func TestSameFileSystem(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A closed store holds no directory open, and is used again as if it were new.
+func TestLocalClose(t *testing.T) {
+	l, err := NewLocal(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := errors.Join(Close(l), Close(l), Close(NewMemory("m"))); err != nil || l.root != nil {
+			t.Fatalf("root %v, %v", l.root, err)
+		}
+		put(t, l, "a", "x")
+	}
+}

@@ -53,6 +53,14 @@ type Info struct {
 	Size int64
 }
 
+// Close frees what a store holds, once it is not used any more.
+func Close(s Store) error {
+	if c, ok := s.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
 // Open gives the store at an address: an absolute or relative path, or file:///path. It touches nothing: the root is
 // created by the first write. An address of another scheme is an error that names what is supported.
 func Open(address string) (Store, error) {
