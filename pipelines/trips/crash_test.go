@@ -18,8 +18,8 @@ var (
 	crashSeed = flag.Uint64("crash.seed", 1, "seed of the random moments")
 )
 
-// TestCrash kills the pipeline with SIGKILL, once at every failpoint of the commit and publish paths and then at random
-// moments, while the stream goes on. After every kill the lake is whole for a plain listing and has no row twice; in the end it
+// TestCrash kills the pipeline with SIGKILL, once at every failpoint of the commit and publish paths, at some of them a random
+// number of times later, and then at random moments, while the stream goes on. After every kill the lake is whole for a plain listing and has no row twice; in the end it
 // is the truth.
 //
 // A random kill is useful if a commit was published since the kill before and rows were read that are not published;
@@ -28,9 +28,15 @@ func TestCrash(t *testing.T) {
 	c := &crashTest{site: newSite(t).withHistory("2019-01", "2019-02").withKafka(), t: t, rand: rand.New(rand.NewPCG(*crashSeed, 2))}
 	c.stream = marchStream(t)
 	c.truth = newTruth(t, []string{"2019-01", "2019-02"}, c.stream)
-	points := failpoint.Names()
+	points := segmentsFirst(failpoint.Names())
+	for _, name := range []string{"stage/after-sync", "publish/file-renamed", "publish/after-done"} {
+		points = append(points, fmt.Sprintf("%s:%d", name, 2+c.rand.IntN(20)))
+	}
+	for range 12 { // between any two commits of the store
+		points = append(points, fmt.Sprintf("store/after-batch:%d", 2+c.rand.IntN(14)))
+	}
 	c.perKill = max(1, len(c.stream)/(2*(len(points)+*crashes)))
-	for _, name := range segmentsFirst(points) {
+	for _, name := range points {
 		c.atFailpoint(name)
 	}
 	for tries := 0; c.useful < *crashes && tries < 3**crashes; tries++ {
@@ -88,7 +94,7 @@ func (c *crashTest) feed(stop <-chan struct{}) (done chan struct{}) {
 		defer tick.Stop()
 		for i := 0; ; i++ {
 			if i < 20 {
-				c.produceNext(max(1, c.perKill/20))
+				c.produceNext(max(1, c.perKill/40))
 			}
 			select {
 			case <-stop:
@@ -103,6 +109,7 @@ func (c *crashTest) feed(stop <-chan struct{}) (done chan struct{}) {
 // atFailpoint runs until the process kills itself at the failpoint.
 func (c *crashTest) atFailpoint(name string) {
 	c.t.Helper()
+	c.produceNext(c.perKill / 2) // so that the first commits of the process are of rows that were just read
 	stop := make(chan struct{})
 	fed := c.feed(stop)
 	p := c.site.child([]string{failpoint.Env + "=" + name})
