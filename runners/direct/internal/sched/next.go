@@ -2,6 +2,7 @@ package sched
 
 import (
 	"container/heap"
+	"fmt"
 	"time"
 
 	"github.com/millrace-io/millrace/runners/direct/internal/fnio"
@@ -47,14 +48,14 @@ func (e *Engine) next() *work {
 }
 
 // pick takes work from the deepest stage that has any, and from the sources in turn if no other has. Sources rest while
-// too much is queued.
+// too much is queued, or too much, all of it in memory, is on its way into the store.
 func (e *Engine) pick() *work {
 	for i := len(e.stages) - 1; i >= 0; i-- {
 		if s := e.stages[i]; s.ready.len() > 0 && s.Kind != graph.Source {
 			return e.take(s)
 		}
 	}
-	if e.stopping || e.backlog+e.coming > e.cfg.Memory/2 {
+	if e.stopping || e.backlog+e.coming > e.cfg.Memory/2 || e.coming > e.cfg.Memory/8 {
 		return nil
 	}
 	for range e.reads {
@@ -114,8 +115,28 @@ func (e *Engine) settle() bool {
 			}
 		}
 	}
+	if ended {
+		e.must(e.leftover())
+	}
 	e.done = true
 	return false
+}
+
+// leftover says what a run that has read its sources to the end has not processed: nothing, unless the engine is at fault.
+func (e *Engine) leftover() error {
+	for _, s := range e.stages {
+		timers := 0
+		for _, l := range s.lanes {
+			if l != nil && l.timers != nil && l.timers.NextEvent() != never {
+				timers++
+			}
+		}
+		if s.elements > 0 || timers > 0 {
+			return fmt.Errorf("the sources have ended, but step %q has %d elements queued and event-time timers in %d key groups; its watermark is %d",
+				s.Name, s.elements, timers, s.mark.Input())
+		}
+	}
+	return nil
 }
 
 // expire makes the processing-time timers of s due, each once.

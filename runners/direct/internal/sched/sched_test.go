@@ -144,6 +144,22 @@ func TestRestoreRefusesDamage(t *testing.T) {
 	}
 }
 
+// A run whose sources have ended does not call itself finished while anything is left over.
+func TestLeftoverIsAFault(t *testing.T) {
+	e, err := New(Config{
+		Graph: impulse(t), Store: store.NewMemory(), Clock: wallClock{}, Workers: 2, Memory: 1000, BundleBytes: 10, BundleElements: 10,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := e.stages[len(e.stages)-1]
+	s.enqueue(0, item{n: 3}) // and not offered to a worker
+	_, err = e.Run(t.Context())
+	if err == nil || !strings.Contains(err.Error(), s.Name) || !strings.Contains(err.Error(), "3 elements") {
+		t.Errorf("error is %v", err)
+	}
+}
+
 func TestFailedCommitEndsTheRun(t *testing.T) {
 	db := store.NewMemory()
 	e, err := New(Config{

@@ -1,0 +1,135 @@
+package window_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/runners"
+	"github.com/millrace-io/millrace/transforms/dedupe"
+	"github.com/millrace-io/millrace/transforms/internal/grouptest"
+	"github.com/millrace-io/millrace/transforms/window"
+)
+
+// pane is what a window and key have.
+type pane struct {
+	Window time.Time
+	Key    int64
+}
+
+// figures are the values of a pane.
+type figures struct{ N, IDs int64 }
+
+// result is a row of the step, and of its Late; LateRows is null in results, which have no such column.
+type result struct {
+	Window time.Time
+	Key    int64
+	N, Ids int64
+}
+
+// counted is one job: a step over a live feed and, sometimes, a history before it.
+type counted struct {
+	live, past *grouptest.Feed[grouptest.Tick]
+	once       bool // a dedupe step before it
+	o          window.Options
+	rows       *flow.Collection[result]
+	late       *flow.Collection[result]
+	lateTicks  *flow.Collection[grouptest.Tick]
+}
+
+func (c *counted) build(p *flow.Pipeline) {
+	in := c.live.Read(p, "live").Rows
+	if c.past != nil {
+		in = flow.Flatten("all", c.past.Read(p, "past").Rows, in)
+	}
+	if c.once {
+		in = dedupe.Rows("once", in, dedupe.Options{Keys: []string{"id"}}).Rows
+	}
+	w := window.Fixed("w", in, time.Minute, c.o)
+	c.rows = flow.Collect[result]("rows", w.Rows)
+	if c.o.LateRows {
+		c.lateTicks = flow.Collect[grouptest.Tick]("late", w.Late)
+	} else {
+		c.late = flow.Collect[result]("late", w.Late)
+	}
+}
+
+// gathered gives every pane's figures, results and late rows together; no pane may have two results.
+func (c *counted) gathered(t *rapid.T) map[pane]figures {
+	got := map[pane]figures{}
+	add := func(r result) {
+		k := pane{r.Window.UTC(), r.Key}
+		f := got[k]
+		got[k] = figures{f.N + r.N, f.IDs + r.Ids}
+	}
+	for _, r := range all(t, c.rows) {
+		if _, twice := got[pane{r.Window.UTC(), r.Key}]; twice {
+			t.Errorf("window %v has two results for key %d", r.Window, r.Key)
+		}
+		add(r)
+	}
+	if c.o.LateRows {
+		for _, r := range all(t, c.lateTicks) {
+			add(result{r.At.Truncate(time.Minute), r.Key, 1, r.ID})
+		}
+		return got
+	}
+	for _, r := range all(t, c.late) {
+		add(r)
+	}
+	return got
+}
+
+func all[T any](t *rapid.T, c *flow.Collection[T]) []T {
+	rows, err := c.Rows(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// Through the real engine each row is counted once, in a result or as late, no window has two results, and nothing stays
+// behind: whatever the watermarks, workers, crashes and stops.
+func TestEngineAgainstLoop(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := counted{live: grouptest.DrawTicks(t, 0), o: window.Options{
+			Keys:     []string{"key"},
+			Lateness: time.Duration(rapid.IntRange(0, 3).Draw(t, "lateness")) * time.Minute,
+			LateRows: rapid.Bool().Draw(t, "late rows"),
+			Values:   window.Values{"n": window.Count(), "ids": window.Sum("id")},
+		}}
+		c.once = rapid.Bool().Draw(t, "behind another keyed step")
+		ticks := c.live.Rows()
+		if rapid.Bool().Draw(t, "history") {
+			c.past = grouptest.DrawTicks(t, 1<<20)
+			c.past.Bounded = true
+			ticks = append(ticks, c.past.Rows()...)
+		}
+		res, err := grouptest.DrawWays(t).Run(c.build)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[pane]figures{}
+		for _, r := range ticks {
+			k := pane{r.At.Truncate(time.Minute), r.Key}
+			f := want[k]
+			want[k] = figures{f.N + 1, f.IDs + r.ID}
+		}
+		if diff := cmp.Diff(want, c.gathered(t)); diff != "" {
+			t.Errorf("windows (-want +got)\n%s", diff)
+		}
+		balanced(t, res, "w", int64(len(ticks)))
+	})
+}
+
+// balanced checks the step's own books at the job's end.
+func balanced(t *rapid.T, res runners.Result, step string, rows int64) {
+	n := res.Steps[step]
+	if n["held"] != 0 || n["in"] != rows || n["out"]+n["late"] != rows {
+		t.Errorf("of %d rows the step has taken %d and given %d, late %d, held %d", rows, n["in"], n["out"], n["late"], n["held"])
+	}
+}
