@@ -78,20 +78,20 @@ func (r *running) run(ctx context.Context) (Result, error) {
 	if r.job != nil && r.job.Meta().State == direct.StateFinished {
 		return r.result(gctx, direct.Result{State: direct.Finished}, true)
 	}
-	if err := r.note(direct.StateRunning); err != nil {
+	if err := r.note(direct.StateRunning, nil); err != nil {
 		return Result{}, err
 	}
 	watch := r.watch(ctx)
 	res, err := direct.Run(gctx, r.graph.Beam(), r.engineOptions())
 	watch()
 	if err != nil {
-		return Result{}, errors.Join(err, r.note(direct.StateStopped))
+		return Result{}, errors.Join(err, r.note(direct.StateFailed, err))
 	}
 	state := direct.StateStopped
 	if res.State == direct.Finished {
 		state = direct.StateFinished
 	}
-	if err := r.note(state); err != nil {
+	if err := r.note(state, nil); err != nil {
 		return Result{}, err
 	}
 	return r.result(gctx, res, false)
@@ -169,11 +169,17 @@ func (r *running) asked(verb string) {
 	}
 }
 
-func (r *running) note(state string) error {
+// note says in the job's directory how the run stands, or why it failed.
+func (r *running) note(state string, failure error) error {
 	if r.job == nil {
 		return nil
 	}
-	return r.job.Update(func(m *direct.JobMeta) { m.State, m.Started = state, true })
+	return r.job.Update(func(m *direct.JobMeta) {
+		m.State, m.Started, m.Failure = state, true, ""
+		if failure != nil {
+			m.Failure = failure.Error()
+		}
+	})
 }
 
 func (r *running) close() error {

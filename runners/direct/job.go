@@ -33,6 +33,7 @@ var (
 const (
 	StateRunning  = "running"
 	StateStopped  = "stopped"
+	StateFailed   = "failed"
 	StateFinished = "finished"
 )
 
@@ -81,6 +82,8 @@ func (s JobStatus) String() string {
 		return "never started"
 	case s.Meta.State == StateRunning:
 		return "stopped (its process died; the next run goes on)"
+	case s.Meta.State == StateFailed:
+		return fmt.Sprintf("failed (when the cause is gone the next run goes on): %s", s.Meta.Failure)
 	case s.Meta.State == "":
 		return "not started yet"
 	}

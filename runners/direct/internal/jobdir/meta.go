@@ -19,8 +19,10 @@ type Meta struct {
 	// Fingerprint is the graph's. Recorded are the answers that the graph was built with.
 	Fingerprint string            `json:"fingerprint,omitempty"`
 	Recorded    map[string][]byte `json:"recorded,omitempty"`
-	// State is what the last process to hold the job said: "", running, stopped or finished.
+	// State is what the last process to hold the job said: "", running, stopped, failed or finished.
 	State string `json:"state,omitempty"`
+	// Failure says why it failed.
+	Failure string `json:"failure,omitempty"`
 	// Started says that the job was attached to its sinks, so that its state may hold work.
 	Started bool `json:"started,omitempty"`
 }
