@@ -34,6 +34,7 @@ type site struct {
 	dir, lake, dead, history string
 	brokers                  string
 	topic                    string
+	cluster                  *kfake.Cluster
 	client                   *kgo.Client
 }
 
@@ -55,17 +56,23 @@ func (s *site) withHistory(months ...string) *site {
 // withKafka starts an in-process Kafka with a topic of 4 partitions.
 func (s *site) withKafka() *site {
 	s.t.Helper()
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, s.topic))
-	if err != nil {
+	s.connect()
+	return s
+}
+
+// connect starts the Kafka and a client.
+func (s *site) connect(more ...kfake.Opt) {
+	s.t.Helper()
+	var err error
+	if s.cluster, err = kfake.NewCluster(append(more, kfake.NumBrokers(1), kfake.SeedTopics(4, s.topic))...); err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(c.Close)
-	s.brokers = c.ListenAddrs()[0]
+	s.t.Cleanup(s.cluster.Close)
+	s.brokers = s.cluster.ListenAddrs()[0]
 	if s.client, err = kgo.NewClient(kgo.SeedBrokers(s.brokers), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxVersions(kversion.V3_7_0())); err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(s.client.Close)
-	return s
 }
 
 // produce writes records round the partitions, in order.
