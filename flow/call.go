@@ -88,6 +88,7 @@ func (c *call) page(ctx context.Context, page Page) error {
 	for i := range page.Rejected {
 		l := &page.Rejected[i]
 		l.Step, l.Cause, l.Partition = step.name, CauseRejected, c.part.ID
+		l.Weight = max(l.Weight, 1)
 	}
 	letters, err := DeadRows(page.Rejected)
 	if err != nil {

@@ -101,10 +101,17 @@ func (c *Control) register(step string, spec SourceSpec, ids []string) {
 	}
 }
 
-func (c *Control) wasListed(step string) {
+// list notes that a source's partitions were listed in this run.
+func (c *Control) list(step string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.listed[step] = true
+}
+
+func (c *Control) wasListed(step string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.listed[step]
 }
 
 func (c *Control) part(step, part string) *PartStatus {

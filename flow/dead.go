@@ -34,7 +34,7 @@ type Letter struct {
 	Step, Cause, Rule, Reason, Partition, Position string
 	// EventTime in microseconds, batch.NoTime if there is none.
 	EventTime int64
-	// Weight is the number of source rows behind it. Default 1.
+	// Weight is the number of source rows behind it; a source leaves it at 0, which counts as 1 there.
 	Weight  int64
 	Format  string
 	Payload []byte

@@ -1,11 +1,14 @@
 package flow
 
 import (
+	"fmt"
+
 	"github.com/millrace-io/millrace/batch"
 )
 
 // Dead brings rejected and late rows of any steps and schemas into one collection in DeadSchema. Late rows become letters
-// with cause "late" and their columns as JSON. Invalid inputs are left out.
+// with cause "late" and their columns as JSON. Invalid inputs are left out. The step is named letters, then letters2 and so
+// on.
 func Dead(ins ...Rows) Rows {
 	var letters []Rows
 	var p *Pipeline
@@ -22,9 +25,9 @@ func Dead(ins ...Rows) Rows {
 	if len(letters) == 0 {
 		return Rows{}
 	}
-	name := "dead"
+	name := "letters"
 	for i := 2; p.nodes[name] != nil; i++ {
-		name = "dead" + string(rune('0'+i))
+		name = fmt.Sprintf("letters%d", i)
 	}
 	out := Flatten(name, letters...)
 	out.role = roleRejected

@@ -60,12 +60,12 @@ func appendLetter(b *batch.Builder, l *Letter) error {
 	} else {
 		b.Col(6).Int64(l.EventTime)
 	}
-	b.Col(7).Int64(max(l.Weight, 1))
+	b.Col(7).Int64(l.Weight)
 	b.Col(8).String(l.Format)
 	b.Col(9).Bytes(l.Payload)
 	b.Time(l.EventTime)
 	b.Position(l.Partition, l.Offset, l.Sub)
-	b.Weight(max(l.Weight, 1))
+	b.Weight(l.Weight)
 	return b.EndRow()
 }
 

@@ -17,6 +17,8 @@ const (
 	callTime  = 250 * time.Millisecond
 	callBytes = 8 << 20
 	pollPause = 50 * time.Millisecond
+	// closingPause is how long a listing may rest before it looks whether the job is closing.
+	closingPause = 500 * time.Millisecond
 )
 
 // sdfStep is what both splittable DoFns of a source share: the step's name, which is their whole payload, and the life of
@@ -72,10 +74,31 @@ func (f *listFn) ProcessElement(ctx context.Context, we *sdf.ManualWatermarkEsti
 	if r.Listed != 0 && g.control.Closing() {
 		return f.end(rt, r)
 	}
+	pause := min(src.spec.Discover, closingPause)
 	listing := g.now()
+	if g.control.wasListed(f.Step) && listing.Sub(time.UnixMicro(r.Listed)) < src.spec.Discover {
+		rt.TryClaim(r.encode())
+		return sdf.ResumeProcessingIn(pause), nil
+	}
+	if r, err = f.list(ctx, src, r, emit); err != nil {
+		return nil, err
+	}
+	g.control.register(f.Step, src.spec, r.Known)
+	g.control.list(f.Step)
+	r.Listed = listing.UnixMicro()
+	if src.spec.Discover <= 0 {
+		return f.end(rt, r)
+	}
+	rt.TryClaim(r.encode())
+	we.UpdateWatermark(goTime(listing.UnixMilli()))
+	return sdf.ResumeProcessingIn(pause), nil
+}
+
+// list hands out the partitions that are new. Their time is that of the listing before, so that none of their rows is late.
+func (f *listFn) list(ctx context.Context, src *source, r restriction, emit emitBytes) (restriction, error) {
 	parts, err := src.Partitions(ctx)
 	if err != nil {
-		return nil, &StepError{Step: f.Step, Op: "list partitions", Err: err}
+		return r, &StepError{Step: f.Step, Op: "list partitions", Err: err}
 	}
 	at := minTime
 	if r.Listed != 0 {
@@ -87,20 +110,12 @@ func (f *listFn) ProcessElement(ctx context.Context, we *sdf.ManualWatermarkEsti
 		}
 		data, err := json.Marshal(p)
 		if err != nil {
-			return nil, err
+			return r, err
 		}
 		emit(at, data)
 		r.Known = append(r.Known, p.ID)
 	}
-	g.control.register(f.Step, src.spec, r.Known)
-	g.control.wasListed(f.Step)
-	r.Listed = listing.UnixMicro()
-	if src.spec.Discover <= 0 {
-		return f.end(rt, r)
-	}
-	rt.TryClaim(r.encode())
-	we.UpdateWatermark(goTime(listing.UnixMilli()))
-	return sdf.ResumeProcessingIn(src.spec.Discover), nil
+	return r, nil
 }
 
 func (f *listFn) end(rt *sdf.LockRTracker, r restriction) (sdf.ProcessContinuation, error) {
