@@ -54,7 +54,7 @@ func parseBytes(s string) (int64, error) {
 	for _, u := range byteUnits {
 		if num, ok := strings.CutSuffix(s, u.suffix); ok {
 			n, err := strconv.ParseFloat(strings.TrimSpace(num), 64)
-			if err != nil || n <= 0 || n*u.size > 1<<62 {
+			if err != nil || !(n*u.size >= 1 && n*u.size <= 1<<62) { // NaN is neither
 				break
 			}
 			return int64(n * u.size), nil

@@ -13,12 +13,12 @@ import (
 func (c *command) root() *cobra.Command {
 	root := &cobra.Command{
 		Use: programName(), Short: "a Millrace pipeline", SilenceUsage: true, SilenceErrors: true,
-		Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
+		Args: usage(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	c.flags(root)
 	add := func(use, short string, run func(context.Context) error) *cobra.Command {
-		sub := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		sub := &cobra.Command{Use: use, Short: short, Args: usage(cobra.NoArgs), RunE: func(cmd *cobra.Command, _ []string) error {
 			return run(cmd.Context())
 		}}
 		root.AddCommand(sub)
@@ -47,11 +47,21 @@ func (c *command) root() *cobra.Command {
 	return root
 }
 
+// usage makes errors of a check of arguments errors of the command line.
+func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+}
+
 func (c *command) resolveCommand() *cobra.Command {
 	var how resolutions
 	cmd := &cobra.Command{
 		Use: "resolve SINK NUMBER", Short: "end a commit that is claimed and cannot be published as it stands; status lists them",
-		Args: cobra.ExactArgs(2), RunE: func(cmd *cobra.Command, args []string) error {
+		Args: usage(cobra.ExactArgs(2)), RunE: func(cmd *cobra.Command, args []string) error {
 			one, err := how.one()
 			if err != nil {
 				return err

@@ -57,22 +57,27 @@ func Command[O any](args []string, build func(*flow.Pipeline, O), s Streams) int
 	return exitCode(err)
 }
 
-func signalContext() (context.Context, context.CancelFunc) {
+// signalContext gives a context that the first signal cancels; the second one ends the process. The returned function must
+// be called once.
+func signalContext() (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	sig := make(chan os.Signal, 2)
 	signal.Notify(sig, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
 	go func() {
-		for range 2 {
+		for n := 0; ; n++ {
 			select {
+			case <-done:
+				return
 			case <-sig:
-				if ctx.Err() != nil {
-					os.Exit(ExitSigTwice)
-				}
-				cancel()
 			}
+			if n > 0 {
+				os.Exit(ExitSigTwice)
+			}
+			cancel()
 		}
 	}()
-	return ctx, func() { signal.Stop(sig); cancel() }
+	return ctx, func() { signal.Stop(sig); close(done); cancel() }
 }
 
 // usageError marks errors of the command line.
