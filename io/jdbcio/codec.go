@@ -14,7 +14,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/millrace-io/millrace/batch"
 	"github.com/millrace-io/millrace/flow"
 )
@@ -79,11 +78,13 @@ func checkTypes(schema *arrow.Schema) error {
 
 // decoder turns SQLite values into a batch. A value that the column's type cannot hold exactly rejects its row.
 type decoder struct {
-	b      *batch.Builder
-	cols   []decodeFunc
-	names  []string
-	time   int // column of the event time, -1 for none
-	unit   time.Duration
+	b     *batch.Builder
+	cols  []decodeFunc
+	names []string
+	time  int  // column of the event time, -1 for none
+	timed bool // that column sets the event time itself
+	unit  time.Duration
+	bytes int64 // of the rows since the last build, rejected ones included
 }
 
 type decodeFunc func(c *batch.Column, v driver.Value) error
@@ -101,8 +102,11 @@ func newDecoder(schema *arrow.Schema, o Options) (*decoder, error) {
 			return nil, fmt.Errorf("column %q: %w", f.Name, err)
 		}
 		d.cols, d.names = append(d.cols, fn), append(d.names, f.Name)
-		if f.Name == o.EventTime {
+		if o.EventTime != "" && f.Name == o.EventTime {
 			d.time = i
+			if f.Type.ID() == arrow.TIMESTAMP {
+				d.cols[i], d.timed = d.decodeEventTime, true
+			}
 		}
 	}
 	return d, nil
@@ -121,22 +125,51 @@ func (d *decoder) row(vals []driver.Value, at rowAt) *flow.Letter {
 			d.b.Col(i).Null()
 			continue
 		}
+		d.bytes += sizeOf(v)
 		if err := d.cols[i](d.b.Col(i), v); err != nil {
 			return d.reject(vals, at, fmt.Errorf("column %q: %w", d.names[i], err))
 		}
 	}
-	if d.time >= 0 {
-		us, err := micros(vals[d.time], d.unit)
-		if err != nil {
-			return d.reject(vals, at, fmt.Errorf("event time %q: %w", d.names[d.time], err))
-		}
-		d.b.Time(us)
+	if err := d.eventTime(vals); err != nil {
+		return d.reject(vals, at, fmt.Errorf("event time %q: %w", d.names[d.time], err))
 	}
 	d.b.Position(at.part, at.row, 0)
 	if err := d.b.EndRow(); err != nil {
 		return d.reject(vals, at, err)
 	}
 	return nil
+}
+
+func (d *decoder) decodeEventTime(c *batch.Column, v driver.Value) error {
+	us, err := micros(v, d.unit)
+	if err == nil {
+		c.Int64(us)
+		d.b.Time(us)
+	}
+	return err
+}
+
+// eventTime sets the row's time where its column has not done that yet.
+func (d *decoder) eventTime(vals []driver.Value) error {
+	if d.time < 0 || vals[d.time] != nil && d.timed {
+		return nil
+	}
+	us, err := micros(vals[d.time], d.unit)
+	if err == nil {
+		d.b.Time(us)
+	}
+	return err
+}
+
+// sizeOf gives the bytes of a stored value.
+func sizeOf(v driver.Value) int64 {
+	switch x := v.(type) {
+	case string:
+		return int64(len(x)) + 4
+	case []byte:
+		return int64(len(x)) + 4
+	}
+	return 8
 }
 
 func (d *decoder) reject(vals []driver.Value, at rowAt, err error) *flow.Letter {
@@ -151,6 +184,7 @@ func (d *decoder) reject(vals []driver.Value, at rowAt, err error) *flow.Letter 
 		fmt.Fprintf(&buf, "%s:%s", name, stored(v))
 	}
 	buf.WriteByte('}')
+	d.bytes += int64(buf.Len())
 	return &flow.Letter{
 		Reason: err.Error(), Position: "row " + strconv.FormatInt(at.row, 10), Offset: at.row,
 		EventTime: batch.NoTime, Format: flow.FormatJSON, Payload: buf.Bytes(),
@@ -179,6 +213,7 @@ func stored(v driver.Value) []byte {
 }
 
 func (d *decoder) build() (*batch.Batch, error) {
+	d.bytes = 0
 	if d.b.Rows() == 0 {
 		return nil, nil
 	}
@@ -223,32 +258,6 @@ func misfit(v driver.Value, want string) error {
 	return fmt.Errorf("BLOB %.100x is no %s", v, want)
 }
 
-func decodeInt(c *batch.Column, v driver.Value) error {
-	x, ok := v.(int64)
-	if !ok {
-		return misfit(v, "integer")
-	}
-	c.Int64(x)
-	return nil
-}
-
-// exactFloat is the largest integer up to which every integer is a float64.
-const exactFloat = 1 << 53
-
-func decodeFloat(c *batch.Column, v driver.Value) error {
-	switch x := v.(type) {
-	case float64:
-		c.Float64(x)
-		return nil
-	case int64:
-		if -exactFloat <= x && x <= exactFloat {
-			c.Float64(float64(x))
-			return nil
-		}
-	}
-	return misfit(v, "exact float64")
-}
-
 func decodeText(c *batch.Column, v driver.Value) error {
 	switch x := v.(type) {
 	case string:
@@ -259,11 +268,19 @@ func decodeText(c *batch.Column, v driver.Value) error {
 	case int64:
 		c.String(strconv.FormatInt(x, 10))
 	case float64:
-		c.String(strconv.FormatFloat(x, 'g', -1, 64))
+		c.String(realText(x))
 	default:
 		return misfit(v, "text")
 	}
 	return nil
+}
+
+// realText prints the shortest digits that give x again, with an exponent where SQLite uses one.
+func realText(x float64) string {
+	if a := math.Abs(x); a == 0 || a >= 1e-4 && a < 1e15 {
+		return strconv.FormatFloat(x, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(x, 'g', -1, 64)
 }
 
 func decodeBytes(c *batch.Column, v driver.Value) error {
@@ -285,29 +302,6 @@ func decodeBool(c *batch.Column, v driver.Value) error {
 		return nil
 	}
 	return misfit(v, "boolean (0 or 1)")
-}
-
-func decodeDecimal(c *batch.Column, v driver.Value, t *arrow.Decimal128Type) error {
-	var text string
-	switch x := v.(type) {
-	case int64:
-		text = strconv.FormatInt(x, 10)
-	case float64:
-		text = strconv.FormatFloat(x, 'f', -1, 64)
-	case string:
-		text = strings.TrimSpace(x)
-	default:
-		return misfit(v, t.String())
-	}
-	if digits, frac, _ := strings.Cut(text, "."); len(strings.TrimRight(frac, "0")) > int(t.Scale) || digits == "" && frac == "" {
-		return misfit(v, t.String())
-	}
-	n, err := decimal128.FromString(text, t.Precision, t.Scale)
-	if err != nil {
-		return misfit(v, t.String())
-	}
-	c.Decimal(n)
-	return nil
 }
 
 func decodeTime(c *batch.Column, v driver.Value, unit time.Duration) error {

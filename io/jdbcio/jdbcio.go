@@ -22,8 +22,8 @@ import (
 	"github.com/millrace-io/millrace/flow"
 )
 
-// dialect makes the source for one kind of database. It must not read rows; it may ask for the columns.
-type dialect func(ctx context.Context, address string, o Options) (database, error)
+// dialect takes an address of one kind of database. It connects to nothing yet.
+type dialect func(address string, o Options) (database, error)
 
 // database is one kind of database behind an address.
 type database interface {
@@ -31,8 +31,6 @@ type database interface {
 	Columns(ctx context.Context) (*arrow.Schema, error)
 	// Source makes the source for that schema, or a part or cast of it.
 	Source(schema *arrow.Schema) flow.Source
-	// Close frees what the dialect opened.
-	Close() error
 }
 
 // dialects maps the scheme of a URL, with and without "jdbc:", to a dialect.

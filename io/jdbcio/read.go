@@ -35,9 +35,13 @@ type Options struct {
 	// Partitions is the number of row id ranges that are read side by side. Default 4; 1 for views, queries and
 	// tables without row id.
 	Partitions int
-	// BatchRows is the number of rows of a batch. Default 16,384.
+	// BatchRows is the number of rows at which a batch ends. At most 65,536. Default 16,384.
 	BatchRows int
-	// Timeout bounds the questions that are asked while the graph is built. Default 10 s.
+	// BatchBytes is the size at which a batch ends, rejected rows included; the last row may go beyond it. Bytes; at most
+	// 1 GiB, default 4 MiB.
+	BatchBytes int
+	// Timeout bounds the questions that are asked while the graph is built, and the wait for another program's lock.
+	// Default 10 s.
 	Timeout time.Duration
 }
 
@@ -57,14 +61,25 @@ func (o Options) Validate() error {
 	bad(o.Query != "" && len(o.Columns) > 0, "Columns goes with Table; name the columns in Query")
 	bad(o.Query != "" && o.Partitions > 1, "Partitions goes with Table; a query is read as one")
 	bad(o.Partitions < 0 || o.Partitions > 256, "Partitions: %d is not between 1 and 256", o.Partitions)
-	bad(o.BatchRows < 0 || o.BatchRows > 1<<20, "BatchRows: %d is not between 1 and 1,048,576", o.BatchRows)
-	bad(o.Unit < 0, "Unit is negative")
+	bad(o.BatchRows < 0 || o.BatchRows > 64<<10, "BatchRows: %d is not between 1 and 65,536", o.BatchRows)
+	bad(o.BatchBytes < 0 || o.BatchBytes > 1<<30, "BatchBytes: %d is not between 1 and 1,073,741,824", o.BatchBytes)
+	bad(o.Timeout < 0, "Timeout is negative")
+	bad(!wholeUnit(o.Unit), "Unit: %v is not one nanosecond, microsecond, millisecond, second or whole multiple of a second", o.Unit)
 	return errors.Join(errs...)
+}
+
+func wholeUnit(u time.Duration) bool {
+	switch u {
+	case 0, time.Nanosecond, time.Microsecond, time.Millisecond:
+		return true
+	}
+	return u > 0 && u%time.Second == 0
 }
 
 func (o Options) withDefaults() Options {
 	o.Partitions = cmp.Or(o.Partitions, 4)
 	o.BatchRows = cmp.Or(o.BatchRows, 16<<10)
+	o.BatchBytes = cmp.Or(o.BatchBytes, 4<<20)
 	o.Unit = cmp.Or(o.Unit, time.Second)
 	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
 	return o
@@ -73,7 +88,8 @@ func (o Options) withDefaults() Options {
 // Read reads a table or a query of a database: each row of one snapshot once. Rows that do not fit the schema are Rejected
 // with their row id and values.
 //
-// The table's columns are asked for while the graph is built; no row is read then. Memory: one batch per partition.
+// The table's columns are asked for while the graph is built; no row is read then. Memory: one batch and SQLite's
+// cache of 2 MiB per partition.
 func Read(p *flow.Pipeline, step string, o Options) flow.Input {
 	if err := o.Validate(); err != nil {
 		p.Errorf(step, "jdbcio.Read: %w", err)
@@ -95,11 +111,10 @@ func build(p *flow.Pipeline, step string, o Options) (flow.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := dialects[scheme](ctx, address, o)
+	db, err := dialects[scheme](address, o)
 	if err != nil {
 		return nil, err
 	}
-	defer db.Close() //nolint:errcheck // opened for reading only
 	raw, err := flow.Once(p, "jdbcio/"+step+"/columns", func() ([]byte, error) {
 		s, err := db.Columns(ctx)
 		if err != nil {

@@ -16,20 +16,25 @@ import (
 )
 
 // makeDB makes a SQLite file with the given statements and returns its path.
-func makeDB(t *testing.T, stmts ...string) string {
+func makeDB(t testing.TB, stmts ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "test file.db")
-	exec(t, path, stmts...)
+	write(t, path, stmts...)
 	return path
 }
 
-func exec(t *testing.T, path string, stmts ...string) {
+func write(t testing.TB, path string, stmts ...string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
+	run(t, db, stmts...)
+}
+
+func run(t testing.TB, db *sql.DB, stmts ...string) {
+	t.Helper()
 	for _, s := range stmts {
 		if _, err := db.Exec(s); err != nil {
 			t.Fatalf("%s: %v", s, err)
@@ -37,14 +42,11 @@ func exec(t *testing.T, path string, stmts ...string) {
 	}
 }
 
-// source builds a Read step and gives its source.
-func source(t *testing.T, o Options) (flow.Source, error) {
-	t.Helper()
+// openTable builds a Read step and gives its source.
+func openTable(o Options) (src flow.Source, err error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	var src flow.Source
-	var err error
 	_, _ = flow.Build("test", func(p *flow.Pipeline) { src, err = build(p, "read", o.withDefaults()) })
 	return src, err
 }
@@ -58,20 +60,28 @@ type dump struct {
 // readAll reads a partition from pos to its end, page by page.
 func readAll(t *testing.T, src flow.Source, a flow.Assignment) (d dump, positions [][]byte) {
 	t.Helper()
-	r, err := src.Open(t.Context(), a)
+	positions, err := d.read(t.Context(), src, a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	return d, positions
+}
+
+func (d *dump) read(ctx context.Context, src flow.Source, a flow.Assignment) (positions [][]byte, err error) {
+	r, err := src.Open(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
 	for {
-		page, err := r.Read(t.Context())
+		page, err := r.Read(ctx)
 		if err != nil {
-			t.Fatal(err)
+			return positions, err
 		}
 		d.add(page)
 		positions = append(positions, page.Next)
 		if page.State == flow.End {
-			return d, positions
+			return positions, nil
 		}
 	}
 }
@@ -93,21 +103,29 @@ func (d *dump) add(page flow.Page) {
 
 func dumpAll(t *testing.T, o Options) dump {
 	t.Helper()
-	src, err := source(t, o)
+	src, err := openTable(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts, err := src.Partitions(t.Context())
+	d, err := dumpOf(t.Context(), src)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all dump
+	return d
+}
+
+// dumpOf reads all partitions.
+func dumpOf(ctx context.Context, src flow.Source) (d dump, err error) {
+	parts, err := src.Partitions(ctx)
+	if err != nil {
+		return d, err
+	}
 	for _, p := range parts {
-		d, _ := readAll(t, src, flow.Assignment{Partition: p})
-		all.Rows = append(all.Rows, d.Rows...)
-		all.Letters = append(all.Letters, d.Letters...)
+		if _, err := d.read(ctx, src, flow.Assignment{Partition: p}); err != nil {
+			return d, err
+		}
 	}
-	return all
+	return d, nil
 }
 
 func TestDeclaredTypes(t *testing.T) {
@@ -188,79 +206,46 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+// An event time is read from text, numbers and Julian days, whatever the type of its column; without one a row is rejected.
 func TestEventTime(t *testing.T) {
 	path := makeDB(t, "CREATE TABLE t(id integer, at)", "INSERT INTO t VALUES (1, '2024-01-02 03:04:05'), (2, 1704164645), (3, 2460311.5), (4, NULL), (5, 'soon')")
-	schema := arrow.NewSchema([]arrow.Field{
-		{Name: "id", Type: arrow.PrimitiveTypes.Int64, Nullable: true}, {Name: "at", Type: arrow.BinaryTypes.String, Nullable: true},
-	}, nil)
-	src, err := source(t, Options{URL: "sqlite:" + path, Table: "t", Schema: schema, EventTime: "at", Partitions: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	parts, err := src.Partitions(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := src.Open(t.Context(), flow.Assignment{Partition: parts[0]})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	page, err := r.Read(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]int64{1704164645_000000, 1704164645_000000, 1704153600_000000}, page.Rows.Times()); diff != "" {
-		t.Errorf("event times (-want +got)\n%s", diff)
-	}
-	if len(page.Rejected) != 2 {
-		t.Errorf("rejected %d rows, want 2: %+v", len(page.Rejected), page.Rejected)
-	}
-	if off := page.Rows.Hidden("@off").(*array.Int64).Int64Values(); !cmp.Equal(off, []int64{1, 2, 3}) {
-		t.Errorf("positions %v", off)
-	}
-}
-
-// A restart from every position gives exactly the rows behind it, for tables, tables without row id, and queries.
-func TestResumeFromEveryPosition(t *testing.T) {
-	var values []string
-	for i := range 100 {
-		values = append(values, fmt.Sprintf("(%d, 'v%d')", i*i-50, i))
-	}
-	all := strings.Join(values, ", ")
-	path := makeDB(t, "CREATE TABLE t(id integer primary key, v text)", "INSERT INTO t VALUES "+all,
-		"CREATE TABLE w(id integer primary key, v text) WITHOUT ROWID", "INSERT INTO w VALUES "+all, "CREATE VIEW x AS SELECT * FROM t")
-	for _, o := range []Options{
-		{Table: "t", Partitions: 1}, {Table: "t", Partitions: 7}, {Table: "w"}, {Table: "x"},
-		{Query: "SELECT v, id FROM t WHERE id > 0 ORDER BY v"}, {Table: "t", Columns: []string{"v"}},
-	} {
-		o.URL, o.BatchRows = "sqlite:"+path, 9
-		t.Run(fmt.Sprintf("%s%s/%d", o.Table, o.Query, o.Partitions), func(t *testing.T) {
-			src, err := source(t, o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			parts, err := src.Partitions(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			total := 0
-			for _, p := range parts {
-				whole, positions := readAll(t, src, flow.Assignment{Partition: p})
-				total += len(whole.Rows)
-				seen := 0
-				for _, pos := range positions {
-					seen = min(seen+9, len(whole.Rows))
-					rest, _ := readAll(t, src, flow.Assignment{Partition: p, Position: pos})
-					if diff := cmp.Diff(whole.Rows[seen:], rest.Rows); diff != "" && len(rest.Rows)+seen != len(whole.Rows) {
-						t.Fatalf("partition %s from %s (-want +got)\n%s", p.ID, pos, diff)
-					}
-				}
-			}
-			if want := map[bool]int{true: 92, false: 100}[o.Query != ""]; total != want {
-				t.Errorf("read %d rows, want %d", total, want)
-			}
-		})
+	for _, at := range []arrow.DataType{arrow.BinaryTypes.String, arrow.FixedWidthTypes.Timestamp_us} {
+		schema := arrow.NewSchema([]arrow.Field{
+			{Name: "id", Type: arrow.PrimitiveTypes.Int64, Nullable: true}, {Name: "at", Type: at, Nullable: true},
+		}, nil)
+		src, err := openTable(Options{URL: "sqlite:" + path, Table: "t", Schema: schema, EventTime: "at", Partitions: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts, err := src.Partitions(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := src.Open(t.Context(), flow.Assignment{Partition: parts[0]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		page, err := r.Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]int64{1704164645_000000, 1704164645_000000, 1704153600_000000}, page.Rows.Times()); diff != "" {
+			t.Errorf("event times (-want +got)\n%s", diff)
+		}
+		var d dump
+		d.add(page)
+		column := map[bool]string{true: "column", false: "event time"}[at.ID() == arrow.TIMESTAMP]
+		want := []string{
+			`row 4: event time "at": it is null: {"id":4,"at":null}`,
+			`row 5: ` + column + ` "at": TEXT "soon" is no time in ISO 8601 form: {"id":5,"at":"soon"}`,
+		}
+		if diff := cmp.Diff(want, d.Letters); diff != "" {
+			t.Errorf("dead letters (-want +got)\n%s", diff)
+		}
+		if off := page.Rows.Hidden("@off").(*array.Int64).Int64Values(); !cmp.Equal(off, []int64{1, 2, 3}) {
+			t.Errorf("positions %v", off)
+		}
 	}
 }
 
@@ -286,7 +271,7 @@ func TestChangedFileStops(t *testing.T) {
 	for _, wal := range []string{"DELETE", "WAL"} {
 		t.Run(wal, func(t *testing.T) {
 			path := makeDB(t, "PRAGMA journal_mode="+wal, "CREATE TABLE t(id integer primary key)", "INSERT INTO t VALUES (1), (2)")
-			src, err := source(t, Options{URL: "sqlite:" + path, Table: "t"})
+			src, err := openTable(Options{URL: "sqlite:" + path, Table: "t"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -315,6 +300,21 @@ func TestChangedFileStops(t *testing.T) {
 	}
 }
 
+func TestURLs(t *testing.T) {
+	path := makeDB(t, table, few)
+	t.Chdir(filepath.Dir(path))
+	for _, u := range []string{"jdbc:sqlite:" + path, "sqlite:" + path, "sqlite://" + path, "jdbc:sqlite:test file.db", "sqlite:test file.db", "sqlite://test file.db"} {
+		if got := dumpAll(t, Options{URL: u, Table: "t"}); len(got.Rows) != 2 {
+			t.Errorf("%s: %+v", u, got)
+		}
+	}
+	for _, u := range []string{"sqlite:test%20file.db", "sqlite:", "sqlite:" + path + "?mode=rw", path} {
+		if _, err := openTable(Options{URL: u, Table: "t"}); err == nil {
+			t.Errorf("%s is read", u)
+		}
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	path := makeDB(t, `CREATE TABLE "odd "" name"(id integer)`)
 	for _, c := range []struct {
@@ -330,7 +330,7 @@ func TestMistakes(t *testing.T) {
 		{Options{URL: "sqlite:" + path, Table: `odd " name`, EventTime: "x"}, `EventTime: there is no column "x"`},
 		{Options{URL: "sqlite:" + path, Query: "SELEC"}, "no such table: SELEC"},
 	} {
-		if _, err := source(t, c.o); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "geheim") {
+		if _, err := openTable(c.o); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "geheim") {
 			t.Errorf("%+v: %v, want %q", c.o, err, c.want)
 		}
 	}
@@ -339,7 +339,7 @@ func TestMistakes(t *testing.T) {
 func TestReadStopsWithItsContext(t *testing.T) {
 	path := makeDB(t, "CREATE TABLE t(id integer primary key)",
 		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 20000) INSERT INTO t SELECT i FROM n")
-	src, err := source(t, Options{URL: "sqlite:" + path, Table: "t", Partitions: 1, BatchRows: 20000})
+	src, err := openTable(Options{URL: "sqlite:" + path, Table: "t", Partitions: 1, BatchRows: 20000})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,14 +3,13 @@ package jdbcio
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -18,14 +17,13 @@ import (
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
 
-// sqlite is a SQLite file.
-type sqlite struct {
+// sqliteFile is a SQLite file and what is read of it.
+type sqliteFile struct {
 	path string
 	o    Options
-	db   *sql.DB
 }
 
-func openSQLite(_ context.Context, address string, o Options) (database, error) {
+func openSQLite(address string, o Options) (database, error) {
 	path, query, _ := strings.Cut(strings.TrimPrefix(address, "//"), "?")
 	if path == "" {
 		return nil, errors.New("URL: the path of the SQLite file is missing")
@@ -37,15 +35,10 @@ func openSQLite(_ context.Context, address string, o Options) (database, error) 
 	if err != nil {
 		return nil, err
 	}
-	s := &sqlite{path: abs, o: o}
-	if err := s.readable(); err != nil {
-		return nil, err
-	}
-	s.db, err = s.connect()
-	return s, err
+	return &sqliteFile{path: abs, o: o}, nil
 }
 
-func (s *sqlite) readable() error {
+func (s *sqliteFile) readable() error {
 	st, err := os.Stat(s.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -58,58 +51,102 @@ func (s *sqlite) readable() error {
 	return nil
 }
 
-func (s *sqlite) connect() (*sql.DB, error) {
-	u := url.URL{Scheme: "file", Path: s.path, RawQuery: "mode=ro&_pragma=query_only(1)&_pragma=busy_timeout(10000)"}
-	db, err := sql.Open("sqlite", u.String())
-	if err != nil {
-		return nil, fmt.Errorf("open SQLite file %s: %w", s.path, err)
-	}
-	return db, nil
+// snapshot is a connection inside a read transaction: whatever is asked over it sees one state of the file.
+type snapshot struct {
+	db    *sql.DB
+	conn  *sql.Conn
+	state state
 }
 
-// Close closes the connections.
-func (s *sqlite) Close() error { return s.db.Close() }
+// snapshot begins to read. The connection outlives ctx.
+func (s *sqliteFile) snapshot(ctx context.Context) (_ *snapshot, err error) {
+	if err := s.readable(); err != nil {
+		return nil, err
+	}
+	var sn snapshot
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, sn.Close())
+		}
+	}()
+	u := url.URL{Scheme: "file", Path: s.path, RawQuery: fmt.Sprintf("mode=ro&_pragma=busy_timeout(%d)&_pragma=query_only(1)", s.o.Timeout.Milliseconds())}
+	if sn.db, err = sql.Open("sqlite", u.String()); err != nil {
+		return nil, s.explain("open", err)
+	}
+	if sn.conn, err = sn.db.Conn(context.WithoutCancel(ctx)); err != nil {
+		return nil, s.explain("open", err)
+	}
+	if _, err = sn.conn.ExecContext(ctx, "BEGIN"); err != nil {
+		return nil, s.explain("begin to read", err)
+	}
+	if sn.state, err = s.stateOf(ctx, sn.conn); err != nil {
+		return nil, err
+	}
+	return &sn, nil
+}
+
+// Close ends the transaction.
+func (sn *snapshot) Close() error {
+	var errs []error
+	if sn.conn != nil {
+		errs = append(errs, sn.conn.Close())
+	}
+	if sn.db != nil {
+		errs = append(errs, sn.db.Close())
+	}
+	return errors.Join(errs...)
+}
 
 // quote writes a name as a SQL identifier.
 func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
+// from is the table, or the query as one. A line break ends a comment at its end.
+func (s *sqliteFile) from() string {
+	if s.o.Query != "" {
+		return "(" + strings.TrimRight(s.o.Query, "; \t\r\n") + "\n)"
+	}
+	return quote(s.o.Table)
+}
+
 // selects gives the SQL that reads the wanted columns, without a WHERE. The unary plus takes the declared type away: the
 // driver then hands out what is stored, not what it takes a date to be.
-func (s *sqlite) selects(columns []string) string {
+func (s *sqliteFile) selects(columns []string) string {
 	list := make([]string, len(columns))
 	for i, c := range columns {
 		list[i] = "+" + quote(c)
 	}
-	if s.o.Query != "" {
-		return "SELECT " + strings.Join(list, ", ") + " FROM (" + s.o.Query + ")"
-	}
-	return "SELECT " + strings.Join(list, ", ") + " FROM " + quote(s.o.Table)
+	return strings.Join(list, ", ") + " FROM " + s.from()
 }
 
 // Columns gives the columns with the Arrow types of their declared types.
-func (s *sqlite) Columns(ctx context.Context) (*arrow.Schema, error) {
+func (s *sqliteFile) Columns(ctx context.Context) (*arrow.Schema, error) {
+	sn, err := s.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	schema, err := s.columns(ctx, sn.conn)
+	return schema, errors.Join(err, sn.Close())
+}
+
+func (s *sqliteFile) columns(ctx context.Context, conn *sql.Conn) (*arrow.Schema, error) {
 	if s.o.Table != "" {
-		var kind string
-		err := s.db.QueryRowContext(ctx, "SELECT type FROM sqlite_schema WHERE name = ? AND type IN ('table', 'view')", s.o.Table).Scan(&kind)
-		if errors.Is(err, sql.ErrNoRows) {
+		var n int
+		err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name = ? AND type IN ('table', 'view')", s.o.Table).Scan(&n)
+		if err != nil {
+			return nil, s.explain("read the schema of", err)
+		}
+		if n == 0 {
 			return nil, fmt.Errorf("%w: %q in %s", ErrNoTable, s.o.Table, s.path)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("read the schema of SQLite file %s: %w", s.path, err)
-		}
 	}
-	from := "SELECT * FROM " + quote(s.o.Table)
-	if s.o.Query != "" {
-		from = "SELECT * FROM (" + s.o.Query + ")"
-	}
-	rows, err := s.db.QueryContext(ctx, from+" LIMIT 0")
+	rows, err := conn.QueryContext(ctx, "SELECT * FROM "+s.from()+" LIMIT 0")
 	if err != nil {
-		return nil, fmt.Errorf("ask SQLite file %s for its columns: %w", s.path, err)
+		return nil, s.explain("ask for the columns of", err)
 	}
 	defer rows.Close() //nolint:errcheck // no row is read
 	types, err := rows.ColumnTypes()
 	if err != nil {
-		return nil, err
+		return nil, s.explain("ask for the columns of", err)
 	}
 	fields, err := s.fields(types)
 	if err != nil {
@@ -118,14 +155,12 @@ func (s *sqlite) Columns(ctx context.Context) (*arrow.Schema, error) {
 	return arrow.NewSchema(fields, nil), rows.Err()
 }
 
-func (s *sqlite) fields(types []*sql.ColumnType) ([]arrow.Field, error) {
+// fields chooses the columns. SQLite makes their names unique: the second a of a query is a:1.
+func (s *sqliteFile) fields(types []*sql.ColumnType) ([]arrow.Field, error) {
 	all := map[string]arrow.Field{}
 	var fields []arrow.Field
 	for _, t := range types {
 		f := arrow.Field{Name: t.Name(), Type: declared(t.DatabaseTypeName()), Nullable: true}
-		if _, twice := all[f.Name]; twice {
-			return nil, fmt.Errorf("column %q appears twice; name the columns apart", f.Name)
-		}
 		all[f.Name] = f
 		fields = append(fields, f)
 	}
@@ -143,55 +178,36 @@ func (s *sqlite) fields(types []*sql.ColumnType) ([]arrow.Field, error) {
 	return chosen, nil
 }
 
-// identity names the state of the file: whatever changes a row changes it. It is the file's size and change counter, and
-// the same of its write-ahead log, whose salts change at every checkpoint.
-// Source: SQLite file format, sections 1.3.6 and 4.1.
-func (s *sqlite) identity() (string, error) {
-	head, size, err := head(s.path, 100)
+// rowID gives the name under which the table's row ids can be asked for. It is empty if there is none: views and tables
+// WITHOUT ROWID have none, and columns may hide it.
+func (s *sqliteFile) rowID(ctx context.Context, conn *sql.Conn) (string, error) {
+	var kind string
+	var without bool
+	q := "SELECT type, wr FROM pragma_table_list WHERE schema = 'main' AND name = ?"
+	err := conn.QueryRowContext(ctx, q, s.o.Table).Scan(&kind, &without)
+	if err != nil || kind != "table" || without {
+		return "", err
+	}
+	rows, err := conn.QueryContext(ctx, "SELECT lower(name) FROM pragma_table_xinfo(?)", s.o.Table)
 	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrNoFile, err)
+		return "", err
 	}
-	if len(head) < 100 {
-		return fmt.Sprintf("%s empty", s.path), nil
+	defer rows.Close() //nolint:errcheck // read to the end
+	free := []string{"rowid", "_rowid_", "oid"}
+	for rows.Next() {
+		var column string
+		if err := rows.Scan(&column); err != nil {
+			return "", err
+		}
+		free = slices.DeleteFunc(free, func(name string) bool { return name == column })
 	}
-	id := fmt.Sprintf("%s size %d change %d", s.path, size, binary.BigEndian.Uint32(head[24:]))
-	wal, wsize, err := headOrNone(s.path + "-wal")
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrNoFile, err)
+	if len(free) == 0 {
+		return "", rows.Err()
 	}
-	if len(wal) == 32 && wsize > 32 {
-		id += fmt.Sprintf(" log %d salt %x", wsize, wal[16:24])
-	}
-	return id, nil
-}
-
-func headOrNone(path string) ([]byte, int64, error) {
-	b, n, err := head(path, 32)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, nil
-	}
-	return b, n, err
-}
-
-func head(path string, n int) ([]byte, int64, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer f.Close() //nolint:errcheck // read only
-	st, err := f.Stat()
-	if err != nil {
-		return nil, 0, err
-	}
-	b := make([]byte, n)
-	k, err := io.ReadFull(f, b)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = nil
-	}
-	return b[:k], st.Size(), err
+	return free[0], rows.Err()
 }
 
 // Source makes the source.
-func (s *sqlite) Source(schema *arrow.Schema) flow.Source {
-	return &sqliteSource{sqlite: sqlite{path: s.path, o: s.o}, schema: schema}
+func (s *sqliteFile) Source(schema *arrow.Schema) flow.Source {
+	return &sqliteSource{sqliteFile: *s, schema: schema}
 }

@@ -2,12 +2,12 @@ package jdbcio
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/millrace-io/millrace/batch"
 	"github.com/millrace-io/millrace/flow"
@@ -20,81 +20,67 @@ type sqliteReader struct {
 	bounds rowRange
 	pos    position
 
-	db   *sql.DB
-	conn *sql.Conn
+	*snapshot
 	rows driver.Rows
 	vals []driver.Value
 	dec  *decoder
 }
 
-// start begins the read transaction, so that the snapshot stays, and then compares the file's identity.
+// start begins the read transaction, so that the snapshot stays, and then compares its identity.
 func (r *sqliteReader) start(ctx context.Context) (err error) {
-	if r.db, err = r.src.connect(); err != nil {
+	if r.snapshot, err = r.src.snapshot(ctx); err != nil {
 		return err
 	}
-	// The connection outlives this call: its own context must not end with it.
-	if r.conn, err = r.db.Conn(context.WithoutCancel(ctx)); err != nil {
-		return fmt.Errorf("open SQLite file %s: %w", r.src.path, err)
-	}
-	for _, q := range []string{"BEGIN", "SELECT count(*) FROM sqlite_schema"} {
-		if _, err := r.conn.ExecContext(ctx, q); err != nil {
-			return fmt.Errorf("begin to read SQLite file %s: %w", r.src.path, err)
-		}
-	}
-	id, err := r.src.identity()
+	id, err := r.src.identity(ctx, r.snapshot, r.bounds)
 	if err != nil {
 		return err
 	}
-	// Guarantee 11.
-	if id != r.pos.Identity {
-		return fmt.Errorf("%w: it was (%s), it is (%s); a dump goes on only over an unchanged file; reset the job to read it anew", flow.ErrIdentity, r.pos.Identity, id)
+	if id != r.pos.Identity { // Guarantee 11
+		return fmt.Errorf("%w: %s was (%s), it is (%s); a dump goes on only over an unchanged file; reset the job to read it anew",
+			flow.ErrIdentity, r.src.path, r.pos.Identity, id)
 	}
-	if err := r.src.unchangedColumns(ctx, r.db); err != nil {
+	if err := r.src.unchangedColumns(ctx, r.conn); err != nil {
 		return err
 	}
 	r.dec, err = newDecoder(r.src.schema, r.src.o)
 	return err
 }
 
+// query begins at the position. The text is the same for every position, and so are the plan and the order of the rows.
 func (r *sqliteReader) query(ctx context.Context) error {
 	names := make([]string, r.src.schema.NumFields())
 	for i := range names {
 		names[i] = r.src.schema.Field(i).Name
 	}
-	q := r.src.selects(names)
-	var args []driver.NamedValue
-	if r.bounds.ByID {
-		q = "SELECT rowid, " + q[len("SELECT "):] + " WHERE rowid BETWEEN ? AND ? ORDER BY rowid"
-		args = []driver.NamedValue{{Ordinal: 1, Value: r.pos.Next}, {Ordinal: 2, Value: r.bounds.To}}
+	q := "SELECT " + r.src.selects(names) + " LIMIT -1 OFFSET ?"
+	args := []driver.NamedValue{{Ordinal: 1, Value: r.pos.Next}}
+	if id := r.bounds.RowID; id != "" {
+		q = fmt.Sprintf("SELECT %s, %s WHERE %[1]s BETWEEN ? AND ? ORDER BY %[1]s", id, r.src.selects(names))
+		args = append(args, driver.NamedValue{Ordinal: 2, Value: r.bounds.To})
 	}
 	err := r.conn.Raw(func(c any) error {
 		qc, ok := c.(driver.QueryerContext)
 		if !ok {
-			return errors.New("the SQLite driver cannot query")
+			return errors.New("the driver cannot query")
 		}
 		var err error
-		r.rows, err = qc.QueryContext(context.WithoutCancel(ctx), q, args)
+		r.rows, err = qc.QueryContext(context.WithoutCancel(ctx), q, args) // the rows outlive ctx
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("read %s: %w", r.src.what(), err)
+		return r.src.explain("read "+r.src.what()+" in", err)
 	}
 	r.vals = make([]driver.Value, len(r.rows.Columns()))
-	for i := int64(0); !r.bounds.ByID && i < r.pos.Next; i++ {
-		if err := r.rows.Next(r.vals); err != nil {
-			return fmt.Errorf("skip to row %d of %s: %w", r.pos.Next, r.src.what(), err)
-		}
-	}
 	return nil
 }
 
 // Read gives the next batch.
 func (r *sqliteReader) Read(ctx context.Context) (flow.Page, error) {
 	page := flow.Page{Watermark: batch.NoTime, Lag: -1}
-	if r.pos.Done || r.bounds.ByID && r.pos.Next > r.bounds.To {
+	if r.bounds.RowID != "" && r.pos.Next > r.bounds.To {
 		r.pos.Done = true
 	}
-	for !r.pos.Done && page.Records < int64(r.src.o.BatchRows) && (page.Records&1023 != 0 || ctx.Err() == nil) {
+	for r.more(ctx, page.Records) {
 		if r.rows == nil {
 			if err := r.query(ctx); err != nil {
 				return page, err
@@ -104,7 +90,7 @@ func (r *sqliteReader) Read(ctx context.Context) (flow.Page, error) {
 		case errors.Is(err, io.EOF):
 			r.pos.Done = true
 		case err != nil:
-			return page, fmt.Errorf("read %s at row %d: %w", r.src.what(), r.pos.Next, err)
+			return page, r.src.explain(fmt.Sprintf("read %s at row %d in", r.src.what(), r.pos.Next), err)
 		default:
 			r.row(&page)
 		}
@@ -116,16 +102,31 @@ func (r *sqliteReader) Read(ctx context.Context) (flow.Page, error) {
 	if r.pos.Done {
 		page.State = flow.End
 	}
-	if r.bounds.ByID && !r.pos.Done {
-		page.Lag = r.bounds.To - r.pos.Next + 1
-	}
+	page.Lag = r.lag()
 	page.Next, err = json.Marshal(r.pos)
 	return page, err
 }
 
+// more says whether another row belongs to the page.
+func (r *sqliteReader) more(ctx context.Context, rows int64) bool {
+	return !r.pos.Done && rows < int64(r.src.o.BatchRows) && r.dec.bytes < int64(r.src.o.BatchBytes) && (rows&1023 != 0 || ctx.Err() == nil)
+}
+
+// lag is the number of row ids that are left, which is the number of rows where none are missing.
+func (r *sqliteReader) lag() int64 {
+	left := uint64(r.bounds.To) - uint64(r.pos.Next) + 1
+	switch {
+	case r.pos.Done:
+		return 0
+	case r.bounds.RowID == "" || left > math.MaxInt64:
+		return -1
+	}
+	return int64(left)
+}
+
 func (r *sqliteReader) row(page *flow.Page) {
 	vals, at := r.vals, r.pos.Next
-	if r.bounds.ByID {
+	if r.bounds.RowID != "" {
 		at, _ = vals[0].(int64)
 		vals = vals[1:]
 	}
@@ -133,10 +134,11 @@ func (r *sqliteReader) row(page *flow.Page) {
 		page.Rejected = append(page.Rejected, *l)
 	}
 	page.Records++
-	r.pos.Next = at + 1
-	if r.bounds.ByID && at == r.bounds.To {
+	if r.bounds.RowID != "" && at == r.bounds.To {
 		r.pos.Done = true // at + 1 may not exist
+		return
 	}
+	r.pos.Next = at + 1
 }
 
 // Close ends the transaction.
@@ -145,11 +147,8 @@ func (r *sqliteReader) Close() error {
 	if r.rows != nil {
 		errs = append(errs, r.rows.Close())
 	}
-	if r.conn != nil {
-		errs = append(errs, r.conn.Close())
-	}
-	if r.db != nil {
-		errs = append(errs, r.db.Close())
+	if r.snapshot != nil {
+		errs = append(errs, r.snapshot.Close())
 	}
 	return errors.Join(errs...)
 }

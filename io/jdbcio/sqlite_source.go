@@ -13,14 +13,14 @@ import (
 
 // sqliteSource reads one snapshot of a SQLite file.
 type sqliteSource struct {
-	sqlite
+	sqliteFile
 	schema *arrow.Schema
 }
 
-// rowRange is what a partition reads: row ids in [From, To], or all rows in the order of the query.
+// rowRange is what a partition reads: the rows with ids in [From, To], or all rows in the order of the query.
 type rowRange struct {
 	Identity string `json:"identity"`
-	ByID     bool   `json:"byId"`
+	RowID    string `json:"rowId,omitempty"` // the name of the row ids; empty: all rows
 	From     int64  `json:"from"`
 	To       int64  `json:"to"`
 }
@@ -59,28 +59,42 @@ func (s *sqliteSource) Partitions(ctx context.Context) ([]flow.Partition, error)
 	if err := s.readable(); err != nil {
 		return nil, err
 	}
-	db, err := s.connect()
+	for range 10 {
+		before, err := s.settled(ctx)
+		if err != nil {
+			return nil, err
+		}
+		sn, err := s.snapshot(ctx)
+		if err != nil {
+			return nil, err
+		}
+		// What sn sees lies between the two states, so that it is both of them if they are equal.
+		before.change = sn.state.change
+		if before != sn.state {
+			if err := sn.Close(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		parts, err := s.partitions(ctx, sn)
+		return parts, errors.Join(err, sn.Close())
+	}
+	return nil, fmt.Errorf("%w: %s is written to all the time; begin when it is quiet, or read a copy", ErrBusy, s.path)
+}
+
+func (s *sqliteSource) partitions(ctx context.Context, sn *snapshot) ([]flow.Partition, error) {
+	ranges, err := s.ranges(ctx, sn.conn)
 	if err != nil {
+		return nil, s.explain("cut "+s.what()+" into ranges in", err)
+	}
+	if err := s.unchangedColumns(ctx, sn.conn); err != nil {
 		return nil, err
-	}
-	defer db.Close() //nolint:errcheck // opened for reading only
-	if err := s.unchangedColumns(ctx, db); err != nil {
-		return nil, err
-	}
-	id, err := s.identity()
-	if err != nil {
-		return nil, err
-	}
-	ranges, err := s.ranges(ctx, db)
-	if err != nil {
-		return nil, fmt.Errorf("cut %s into ranges: %w", s.what(), err)
-	}
-	if again, err := s.identity(); err != nil || again != id {
-		return nil, errors.Join(err, fmt.Errorf("%s changes while its ranges are cut; start again when it is quiet", s.path))
 	}
 	out := make([]flow.Partition, len(ranges))
 	for i, r := range ranges {
-		r.Identity = id
+		if r.Identity, err = s.identity(ctx, sn, r); err != nil {
+			return nil, err
+		}
 		data, err := json.Marshal(r)
 		if err != nil {
 			return nil, err
@@ -88,6 +102,19 @@ func (s *sqliteSource) Partitions(ctx context.Context) ([]flow.Partition, error)
 		out[i] = flow.Partition{ID: fmt.Sprintf("%s/%d", s.what(), i), Data: data}
 	}
 	return out, nil
+}
+
+// identity is what the positions of a range are compared with: the state of the file, and for rows that come in the order
+// of a plan the version of the planner.
+func (s *sqliteSource) identity(ctx context.Context, sn *snapshot, r rowRange) (string, error) {
+	if r.RowID != "" {
+		return sn.state.String(), nil
+	}
+	var version string
+	if err := sn.conn.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
+		return "", s.explain("ask for the version of SQLite for", err)
+	}
+	return sn.state.String() + ", SQLite " + version, nil
 }
 
 func (s *sqliteSource) what() string {
@@ -98,9 +125,8 @@ func (s *sqliteSource) what() string {
 }
 
 // unchangedColumns compares the columns that the graph was built with to those of now.
-func (s *sqliteSource) unchangedColumns(ctx context.Context, db *sql.DB) error {
-	now := sqlite{path: s.path, o: s.o, db: db}
-	have, err := now.Columns(ctx)
+func (s *sqliteSource) unchangedColumns(ctx context.Context, conn *sql.Conn) error {
+	have, err := s.columns(ctx, conn)
 	if err != nil {
 		return err
 	}
@@ -116,20 +142,28 @@ func (s *sqliteSource) unchangedColumns(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-func (s *sqliteSource) ranges(ctx context.Context, db *sql.DB) ([]rowRange, error) {
-	if s.o.Query != "" || !s.hasRowID(ctx, db) {
+func (s *sqliteSource) ranges(ctx context.Context, conn *sql.Conn) ([]rowRange, error) {
+	if s.o.Query != "" {
 		return []rowRange{{}}, nil
+	}
+	id, err := s.rowID(ctx, conn)
+	if err != nil || id == "" {
+		return []rowRange{{}}, err
 	}
 	var lo, hi sql.NullInt64
 	// Two subqueries: each is one step down the tree, where min and max together would scan.
-	q := "SELECT (SELECT min(rowid) FROM " + quote(s.o.Table) + "), (SELECT max(rowid) FROM " + quote(s.o.Table) + ")"
-	if err := db.QueryRowContext(ctx, q).Scan(&lo, &hi); err != nil {
+	q := fmt.Sprintf("SELECT (SELECT min(%s) FROM %s), (SELECT max(%[1]s) FROM %[2]s)", id, s.from())
+	if err := conn.QueryRowContext(ctx, q).Scan(&lo, &hi); err != nil {
 		return nil, err
 	}
 	if !lo.Valid {
-		return []rowRange{{ByID: true, From: 1, To: 0}}, nil
+		return []rowRange{{RowID: id, From: 1, To: 0}}, nil
 	}
-	return cut(lo.Int64, hi.Int64, s.o.Partitions), nil
+	ranges := cut(lo.Int64, hi.Int64, s.o.Partitions)
+	for i := range ranges {
+		ranges[i].RowID = id
+	}
+	return ranges, nil
 }
 
 // cut divides [lo, hi] into at most n ranges of equal width. Widths are computed without sign: they may exceed 2^63.
@@ -137,7 +171,7 @@ func cut(lo, hi int64, n int) []rowRange {
 	width := (uint64(hi) - uint64(lo)) / uint64(n)
 	out := make([]rowRange, 0, n)
 	for from := lo; ; {
-		r := rowRange{ByID: true, From: from, To: hi}
+		r := rowRange{From: from, To: hi}
 		if uint64(hi)-uint64(from) > width && len(out) < n-1 {
 			r.To = int64(uint64(from) + width)
 		}
@@ -147,20 +181,6 @@ func cut(lo, hi int64, n int) []rowRange {
 		}
 		from = r.To + 1
 	}
-}
-
-// hasRowID says whether the table can be read by row id: views cannot, nor can tables WITHOUT ROWID, nor those that have a
-// column of that name.
-func (s *sqliteSource) hasRowID(ctx context.Context, db *sql.DB) bool {
-	var kind string
-	var without bool
-	q := "SELECT type, wr FROM pragma_table_list WHERE schema = 'main' AND name = ?"
-	if err := db.QueryRowContext(ctx, q, s.o.Table).Scan(&kind, &without); err != nil || kind != "table" || without {
-		return false
-	}
-	var named int
-	q = "SELECT count(*) FROM pragma_table_info(?) WHERE lower(name) = 'rowid' AND pk = 0"
-	return db.QueryRowContext(ctx, q, s.o.Table).Scan(&named) == nil && named == 0
 }
 
 // Open opens a connection of its own and checks that the file is the one that was read before.
@@ -174,9 +194,6 @@ func (s *sqliteSource) Open(ctx context.Context, a flow.Assignment) (flow.Reader
 		if err := json.Unmarshal(a.Position, &r.pos); err != nil {
 			return nil, fmt.Errorf("position of partition %q is damaged: %w", a.ID, err)
 		}
-	}
-	if err := s.readable(); err != nil {
-		return nil, err
 	}
 	if err := r.start(ctx); err != nil {
 		return nil, errors.Join(err, r.Close())
