@@ -1,6 +1,10 @@
 package flow
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/millrace-io/millrace/flow/commit"
+)
 
 // Sentinels that callers branch on.
 var (
@@ -14,3 +18,14 @@ var (
 	// ErrPermanent marks an error that a retry cannot mend.
 	ErrPermanent = errors.New("permanent")
 )
+
+// Permanent says whether a repetition would fail in the same way. Whatever is not known to is tried again.
+func Permanent(err error) bool {
+	for _, p := range []error{ErrPermanent, ErrIdentity, ErrGap, ErrSchema, commit.ErrDamaged} {
+		if errors.Is(err, p) {
+			return true
+		}
+	}
+	_, conflict := errors.AsType[*commit.ConflictError](err)
+	return conflict
+}

@@ -3,6 +3,7 @@ package direct
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 
+	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/runners/direct/internal/sched"
 	"github.com/millrace-io/millrace/runners/direct/internal/store"
 )
@@ -60,6 +62,25 @@ func TestUserErrors(t *testing.T) {
 		if panics && !strings.Contains(err.Error(), "record seven") {
 			t.Errorf("error does not name the panic: %v", err)
 		}
+	}
+}
+
+// refusing fails for good.
+type refusing struct{}
+
+func (*refusing) ProcessElement(_ string, r *rec) error {
+	attempts.Add(1)
+	return fmt.Errorf("record %d: %w", r.Seq, flow.ErrIdentity)
+}
+
+// What a repetition cannot mend is not repeated.
+func TestPermanentErrors(t *testing.T) {
+	attempts.Store(0)
+	p, s := beam.NewPipelineWithRoot()
+	beam.ParDo0(s.Scope("pick"), &refusing{}, read(s.Scope("in"), sourceSpec{Partitions: 1, Each: 1, Keys: 1}))
+	_, err := Run(t.Context(), p, Options{Retries: 2})
+	if !errors.Is(err, flow.ErrIdentity) || attempts.Load() != 1 {
+		t.Errorf("%d attempts, %v", attempts.Load(), err)
 	}
 }
 

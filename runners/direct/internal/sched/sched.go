@@ -24,6 +24,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/millrace-io/millrace/flow"
 	"github.com/millrace-io/millrace/runners/direct/internal/fnio"
 	"github.com/millrace-io/millrace/runners/direct/internal/graph"
 	"github.com/millrace-io/millrace/runners/direct/internal/store"
@@ -227,7 +228,7 @@ func (e *Engine) retry(w *work, err error) {
 	e.mu.Lock()
 	l.attempts++
 	attempts := l.attempts
-	again := attempts <= e.cfg.Retries
+	again := attempts <= e.cfg.Retries && !flow.Permanent(err)
 	if again {
 		if l.state != nil {
 			l.state.Reset()
@@ -245,5 +246,9 @@ func (e *Engine) retry(w *work, err error) {
 		e.cfg.Log.Warn("bundle failed and is tried again", "step", l.st.Name, "attempt", attempts, "error", err)
 		return
 	}
-	e.fail(fmt.Errorf("step %s%s failed in %d attempts: %w", strings.Join(l.st.Steps, " -> "), l.where(), attempts, err))
+	tries := ""
+	if attempts > 1 {
+		tries = fmt.Sprintf(" in %d attempts", attempts)
+	}
+	e.fail(fmt.Errorf("step %s%s failed%s: %w", strings.Join(l.st.Steps, " -> "), l.where(), tries, err))
 }
