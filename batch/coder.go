@@ -91,7 +91,7 @@ func decodeStream(stream []byte) (b *Batch, err error) {
 		return nil, err
 	}
 	rec.Retain() // for good: it belongs to the garbage collector
-	if _, err := r.Read(); err != io.EOF {
+	if _, err := r.Read(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("there is more than one record batch")
 	}
 	return New(rec)

@@ -54,7 +54,7 @@ type everything struct {
 	Maybe   []*int64
 	Count   *int64
 	Ignored string `millrace:"-"`
-	hidden  int
+	hidden  int    //nolint:unused // an unexported field is no column
 }
 
 func mustMap[T any](t testing.TB) *batch.Mapping[T] {

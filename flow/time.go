@@ -14,7 +14,7 @@ import (
 const END = int64(mtime.EndOfGlobalWindowTime) - 24*60*60*1000
 
 const (
-	minTime = beam.EventTime(mtime.MinTimestamp)
+	minTime = mtime.MinTimestamp
 	endTime = beam.EventTime(END)
 )
 

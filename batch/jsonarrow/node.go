@@ -111,7 +111,7 @@ func (n *node) measure() {
 		}
 	}
 	if n.kind == kindTime {
-		n.lo, n.hi = 0, uint64(86400*tens[n.digits]-1)
+		n.lo, n.hi = 0, 86400*tens[n.digits]-1
 	}
 }
 

@@ -123,7 +123,7 @@ func device(name string) (uint64, error) {
 			if !ok {
 				return 0, fmt.Errorf("object: look at %s: this system does not name its file systems", abs)
 			}
-			return uint64(st.Dev), nil
+			return uint64(st.Dev), nil //nolint:unconvert // its type differs between systems
 		}
 		if !errors.Is(err, fs.ErrNotExist) || abs == filepath.Dir(abs) {
 			return 0, explain("look at", abs, err)

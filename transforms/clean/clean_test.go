@@ -46,7 +46,7 @@ func run(t *testing.T, in *batch.Batch, rules ...Rule) (rows, refused []string) 
 		}
 	}
 	for _, r := range out.Refused() {
-		refused = append(refused, string(rune('0'+r.Row))+" "+r.Rule+": "+r.Reason)
+		refused = append(refused, string('0'+r.Row)+" "+r.Rule+": "+r.Reason)
 	}
 	return grouptest.Lines(out.Rows()...), refused
 }

@@ -80,7 +80,7 @@ func (f *field) lay(records []byte, l layout) {
 			binary.LittleEndian.PutUint64(to[8:], f.view.Words[2*row+1])
 			continue
 		}
-		value := f.buf
+		var value []byte
 		if f.nested != nil {
 			f.buf = f.nested(f.buf[:0], row)
 			value = f.buf

@@ -1,6 +1,7 @@
 package window
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -198,7 +199,7 @@ func (t *panes) finals() ([]arrow.Array, error) {
 
 // explain says which window and key an overflow belongs to.
 func (t *panes) explain(err error) error {
-	o, ok := err.(*overflow)
+	o, ok := errors.AsType[*overflow](err)
 	if !ok {
 		return err
 	}

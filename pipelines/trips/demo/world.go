@@ -93,7 +93,7 @@ type child struct {
 }
 
 func (d *demo) start(what string) (*child, error) {
-	c := &child{cmd: exec.Command(d.trips,
+	c := &child{cmd: exec.Command(d.trips, //nolint:gosec // the program that the demo is told to show
 		"--name=demo", "--job="+d.path("job"), "--history=jdbc:sqlite:"+d.path("history.db"), "--kafka="+d.brokers,
 		"--lake="+d.path("lake"), "--dead-letter="+d.path("dead-letter"), "--summary="+d.path("summary.json"),
 		"--roll-age=1s", "--idle-after=-1s", "--until-idle=2s"), done: make(chan error, 1)}
@@ -108,7 +108,7 @@ func (d *demo) start(what string) (*child, error) {
 
 func (c *child) kill() {
 	_ = c.cmd.Process.Kill()
-	<-c.done
+	_ = <-c.done // it was killed
 }
 
 func (c *child) wait(limit time.Duration) error {
@@ -129,7 +129,7 @@ func (d *demo) waitForCommit(c *child) error {
 	for began := time.Now(); ; {
 		select {
 		case err := <-c.done:
-			return fmt.Errorf("the first run ended by itself: %v", err)
+			return fmt.Errorf("the first run ended by itself: %w", err)
 		case <-limit:
 			return errors.New("nothing was published within 30 s")
 		case <-tick.C:

@@ -35,7 +35,7 @@ func cause(err error) error {
 		return &DoFnError{
 			Step: v.Elem().FieldByName("pid").String(),
 			DoFn: v.Elem().FieldByName("doFn").String(),
-			Err:  *(*error)(unsafe.Pointer(f.UnsafeAddr())), //nolint:gosec // of the type that was checked above
+			Err:  *(*error)(unsafe.Pointer(f.UnsafeAddr())), // of the type that was checked above
 		}
 	}
 	if inner := errors.Unwrap(err); inner != nil {

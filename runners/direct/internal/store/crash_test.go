@@ -169,7 +169,7 @@ func brokenDisk(t *testing.T, rng *rand.Rand) bool {
 	if !errors.Is(err, fault) {
 		t.Errorf("the error hides its cause: %v", err)
 	}
-	if again := s.Commit(&Batch{}).Wait(); again != err {
+	if again := s.Commit(&Batch{}).Wait(); !errors.Is(again, err) {
 		t.Errorf("a later commit returns %v after %v", again, err)
 	}
 	if _, _, err := s.Get([]byte("n")); err != nil {
@@ -178,7 +178,7 @@ func brokenDisk(t *testing.T, rng *rand.Rand) bool {
 	if err := s.Close(); !errors.Is(err, fault) {
 		t.Errorf("close: %v", err)
 	}
-	if _, _, err := s.Get([]byte("n")); err != ErrClosed {
+	if _, _, err := s.Get([]byte("n")); !errors.Is(err, ErrClosed) {
 		t.Errorf("read after close: %v", err)
 	}
 	h.check(t, mem.CrashClone(vfs.CrashCloneCfg{}), int(acked.Load()), int(sent.Load()))

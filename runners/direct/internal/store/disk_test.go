@@ -70,7 +70,7 @@ func TestFirstErrorCounts(t *testing.T) {
 	c.fail(errors.New("first"))
 	c.fail(later)
 	for _, p := range []*Pending{first, c.put(&Batch{})} {
-		if err := p.Wait(); err == nil || errors.Is(err, later) || err != c.broken() {
+		if err := p.Wait(); err == nil || errors.Is(err, later) || !errors.Is(err, c.broken()) {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -208,7 +208,7 @@ func TestAfterClose(t *testing.T) {
 		closeStore(t, s)
 		_, _, getErr := s.Get([]byte("a"))
 		for i, err := range []error{getErr, s.Scan(nil, nil), s.Commit(&Batch{}).Wait(), s.Close()} {
-			if err != ErrClosed {
+			if !errors.Is(err, ErrClosed) {
 				t.Errorf("%s: call %d returns %v", name, i, err)
 			}
 		}

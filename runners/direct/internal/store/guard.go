@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -105,6 +104,6 @@ func (g *guard) Errorf(format string, args ...any) {
 
 // Fatalf implements pebble.Logger. Pebble expects that it does not return.
 func (g *guard) Fatalf(format string, args ...any) {
-	g.stop(errors.New(fmt.Sprintf(format, args...)))
+	g.stop(fmt.Errorf(format, args...))
 	g.Errorf(format, args...)
 }

@@ -16,15 +16,15 @@ const (
 	hold
 )
 
-// real is the Tracker under the simulation.
-type real struct {
+// tracked is the Tracker under the simulation.
+type tracked struct {
 	t      *Tracker
 	stages []*Stage
 	fail   func(format string, args ...any)
 }
 
-func newReal(dag [][]int, fail func(string, ...any)) *real {
-	r := &real{t: New(), fail: fail}
+func newReal(dag [][]int, fail func(string, ...any)) *tracked {
+	r := &tracked{t: New(), fail: fail}
 	for i, producers := range dag {
 		var names []string
 		for _, p := range producers {
@@ -41,26 +41,26 @@ func newReal(dag [][]int, fail func(string, ...any)) *real {
 
 func name(i int) string { return string(rune('a' + i)) }
 
-func (r *real) times(k kind, stage int) *Times {
+func (r *tracked) times(k kind, stage int) *Times {
 	if k == hold {
 		return &r.stages[stage].Holds
 	}
 	return &r.stages[stage].Pending
 }
 
-func (r *real) add(k kind, stage int, ts int64) { r.times(k, stage).Add(ts) }
+func (r *tracked) add(k kind, stage int, ts int64) { r.times(k, stage).Add(ts) }
 
-func (r *real) remove(k kind, stage int, ts int64) {
+func (r *tracked) remove(k kind, stage int, ts int64) {
 	if err := r.times(k, stage).Remove(ts); err != nil {
 		r.fail("%v", err)
 	}
 }
 
-func (r *real) advance() { r.t.Advance() }
+func (r *tracked) advance() { r.t.Advance() }
 
-func (r *real) value(stage int) Value { return r.t.Values()[name(stage)] }
+func (r *tracked) value(stage int) Value { return r.t.Values()[name(stage)] }
 
-func (r *real) restore(values []Value) {
+func (r *tracked) restore(values []Value) {
 	m := map[string]Value{}
 	for i, v := range values {
 		m[name(i)] = v

@@ -296,7 +296,7 @@ func seeds(n uint64) []uint64 {
 
 // both runs the Tracker and the model side by side and reports where they differ.
 type both struct {
-	*real
+	*tracked
 	m *model
 }
 
