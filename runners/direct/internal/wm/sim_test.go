@@ -301,27 +301,27 @@ type both struct {
 }
 
 func (b both) add(k kind, stage int, ts int64) {
-	b.real.add(k, stage, ts)
+	b.tracked.add(k, stage, ts)
 	b.m.add(k, stage, ts)
 }
 
 func (b both) remove(k kind, stage int, ts int64) {
-	b.real.remove(k, stage, ts)
+	b.tracked.remove(k, stage, ts)
 	b.m.remove(k, stage, ts)
 }
 
 func (b both) advance() {
-	b.real.advance()
+	b.tracked.advance()
 	b.m.advance()
 	for i, want := range b.m.values {
-		if got := b.real.value(i); got != want {
+		if got := b.tracked.value(i); got != want {
 			b.fail("stage %s is at %v, the model at %v", name(i), got, want)
 		}
 	}
 }
 
 func (b both) restore(values []Value) {
-	b.real.restore(values)
+	b.tracked.restore(values)
 	b.m.restore(values)
 }
 
