@@ -60,8 +60,8 @@ func (c *call) read(ctx context.Context, r Reader) (Page, error) {
 	defer cancel()
 	var size int64
 	for {
-		page, err := r.Read(cctx)
-		if err != nil {
+		var page Page
+		if err := protect(func() (err error) { page, err = r.Read(cctx); return err }); err != nil {
 			return page, err
 		}
 		if err := c.page(ctx, page); err != nil {

@@ -70,7 +70,7 @@ func (f *fileFn) ProcessElement(ctx context.Context, _ string, tasks iterBytes, 
 			return f.fail("publish", damaged("a file task", err))
 		}
 		res, err := st.ledger.WriteFile(ctx, t.Commit, t.File, func(ctx context.Context, w io.Writer, file commit.File) error {
-			return s.Encode(w, s.in, st.rows(ctx, file))
+			return protect(func() error { return s.Encode(w, s.in, st.rows(ctx, file)) })
 		})
 		if err != nil {
 			return &StepError{Step: f.Step, Partition: t.File.Name, Op: "publish", Err: err}

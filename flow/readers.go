@@ -13,7 +13,7 @@ type readers struct {
 	open map[string]entry
 }
 
-func (rs *readers) take(ctx context.Context, src *source, p Partition, pos []byte) (Reader, error) {
+func (rs *readers) take(ctx context.Context, src *source, p Partition, pos []byte) (r Reader, err error) {
 	e := rs.remove(src, p)
 	if e.at(pos) {
 		return e.reader, nil
@@ -23,7 +23,11 @@ func (rs *readers) take(ctx context.Context, src *source, p Partition, pos []byt
 			return nil, err
 		}
 	}
-	return src.Open(ctx, Assignment{Partition: p, Position: pos, Epoch: epochOf(ctx)})
+	err = protect(func() (err error) {
+		r, err = src.Open(ctx, Assignment{Partition: p, Position: pos, Epoch: epochOf(ctx)})
+		return err
+	})
+	return r, err
 }
 
 func (rs *readers) put(src *source, p Partition, e entry) {

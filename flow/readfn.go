@@ -96,8 +96,8 @@ func (f *listFn) ProcessElement(ctx context.Context, we *sdf.ManualWatermarkEsti
 
 // list hands out the partitions that are new. Their time is that of the listing before, so that none of their rows is late.
 func (f *listFn) list(ctx context.Context, src *source, r restriction, emit emitBytes) (restriction, error) {
-	parts, err := src.Partitions(ctx)
-	if err != nil {
+	var parts []Partition
+	if err := protect(func() (err error) { parts, err = src.Partitions(ctx); return err }); err != nil {
 		return r, &StepError{Step: f.Step, Op: "list partitions", Err: err}
 	}
 	at := minTime

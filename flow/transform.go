@@ -125,7 +125,7 @@ func refuse(ctx context.Context, n *node, r refusals) error {
 func protect(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("panic in user code: %v", r)
+			err = fmt.Errorf("panic: %v", r)
 		}
 	}()
 	return f()
