@@ -318,6 +318,23 @@ func TestStops(t *testing.T) {
 	tr.checkHours(s.lake, tr.late(s.dead))
 }
 
+// A second signal ends the process at once, as a crash does.
+func TestTwoSignals(t *testing.T) {
+	s := newSite(t).withHistory("2019-01").withKafka()
+	tr := newTruth(t, []string{"2019-01"}, nil)
+	p := s.child(nil)
+	s.awaitCommit("")
+	s.signal(p, syscall.SIGSTOP) // so that both are there before the first one has had its effect
+	s.await("the stop", func() bool { return stopped(p.cmd.Process.Pid) })
+	s.signal(p, syscall.SIGTERM)
+	s.signal(p, syscall.SIGINT)
+	s.signal(p, syscall.SIGCONT)
+	s.ends(p, runners.ExitSigTwice, "")
+	s.must(runners.ExitOK, "its process died", "status")
+	s.must(runners.ExitOK, "finished", "--until-idle=500ms")
+	s.equal(tr)
+}
+
 // allPublished checks that the last run left nothing staged.
 func (s *site) allPublished() {
 	s.t.Helper()
