@@ -1,6 +1,7 @@
 package sched
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -28,6 +29,11 @@ type queued struct {
 
 // handOff gives the bundle's effects to the store as one batch and returns without waiting for it.
 func (e *Engine) handOff(w *work) {
+	e.met(w)
+	if w.idle() {
+		e.rest(w)
+		return
+	}
 	var b store.Batch
 	h := handed{w: w}
 	e.writeBundle(&b, &h)
@@ -53,6 +59,33 @@ func (e *Engine) handOff(w *work) {
 	h.durable = e.cfg.Store.Commit(&b)
 	e.runAhead(&h)
 	e.pending <- h
+}
+
+// idle says whether the bundle is that of a restriction that had nothing to give and stands where it stood: there is nothing
+// to be stored.
+func (w *work) idle() bool {
+	if w.lane.st.Kind != graph.Source || len(w.items) != 1 || len(w.out.chunks) > 0 || len(w.b.Residuals) != 1 {
+		return false
+	}
+	for _, v := range w.b.Counters {
+		if v != 0 {
+			return false
+		}
+	}
+	r := w.b.Residuals[0]
+	return r.Hold == w.items[0].ts && bytes.Equal(r.Elem, w.items[0].data)
+}
+
+// rest lets the restriction of an idle bundle wait where it is.
+func (e *Engine) rest(w *work) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	l := w.lane
+	l.items.at(0).wait = e.cfg.Clock.Now().Add(w.b.Residuals[0].Delay).UnixMilli()
+	l.busy, l.attempts = false, 0
+	e.settled(w)
+	e.offer(l)
+	e.cond.Broadcast()
 }
 
 // writeBundle puts into b what the bundle took and what it made.
