@@ -52,9 +52,7 @@ func (l *Ledger) Attach(ctx context.Context, o AttachOptions) (Attached, error) 
 	case st.Head == 0 && (o.Resumed || own != nil && own.Incarnation != o.Incarnation):
 		return refuse(LedgerLost, "")
 	case st.Head == 0:
-		at, err := l.attachFirst(ctx, o, own == nil, other)
-		at.Alone = other == ""
-		return at, err
+		return l.attachFirst(ctx, o, own == nil, other)
 	case st.Job != l.o.Job:
 		return refuse(OccupiedPlace, fmt.Sprintf("the ledger of job %q", st.Job))
 	case st.Current().ID != o.Incarnation:
@@ -71,7 +69,11 @@ func (l *Ledger) Attach(ctx context.Context, o AttachOptions) (Attached, error) 
 		return Attached{}, err
 	}
 	st, err = l.State(ctx)
-	return Attached{First: st.Current().First, Ended: st.Ended, Alone: other == ""}, err
+	if err != nil {
+		return Attached{}, err
+	}
+	alone, err := l.alone(ctx, other)
+	return Attached{First: st.Current().First, Ended: st.Ended, Alone: alone}, err
 }
 
 func (l *Ledger) refusal(st Status, incarnation string, r Reason, found string) error {
@@ -101,7 +103,11 @@ func (l *Ledger) attachFirst(ctx context.Context, o AttachOptions, unmarked bool
 	if _, lost := errors.AsType[*ConflictError](err); lost {
 		return l.Attach(ctx, o) // another state began the ledger meanwhile, and the answer names it
 	}
-	return Attached{First: first, New: true}, err
+	if err != nil {
+		return Attached{}, err
+	}
+	alone, err := l.alone(ctx, found)
+	return Attached{First: first, New: true, Alone: alone}, err
 }
 
 // begin claims the number behind the head for a new incarnation, which cuts all older ones off, and completes it.

@@ -91,12 +91,12 @@ func TestTwoJobsInOnePlace(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	for i, o := range []AttachOptions{{Incarnation: id(2), Append: true}, {Incarnation: id(2), Resumed: true}} {
-		if _, err := second.Attach(b.ctx(), o); err != nil {
-			t.Fatal(i, err)
+		if at, err := second.Attach(b.ctx(), o); err != nil || at.Alone {
+			t.Fatal(i, at, err)
 		}
 	}
-	if _, err := b.ledger.Attach(b.ctx(), AttachOptions{Incarnation: id(1), Resumed: true}); err != nil {
-		t.Fatal(err)
+	if at, err := b.ledger.Attach(b.ctx(), AttachOptions{Incarnation: id(1), Resumed: true}); err != nil || at.Alone {
+		t.Fatal(at, err)
 	}
 }
 

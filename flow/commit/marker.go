@@ -52,6 +52,20 @@ func (l *Ledger) findMarker(ctx context.Context) (own *marker, other string, err
 	return own, other, nil
 }
 
+// alone says whether nobody else has a marker in the destination. other is what findMarker has found.
+func (l *Ledger) alone(ctx context.Context, other string) (bool, error) {
+	if other != "" {
+		return false, nil
+	}
+	list, err := l.o.Dest.List(ctx, ".millrace-")
+	for _, i := range list {
+		if i.Name != l.ownMarkerName() {
+			return false, err
+		}
+	}
+	return err == nil, err
+}
+
 // strangers says which file of unknown origin the destination holds; empty if none. Names that start with a dot or an
 // underline, which readers pass over, do not count.
 func (l *Ledger) strangers(ctx context.Context) (string, error) {
