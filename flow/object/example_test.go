@@ -62,7 +62,7 @@ func ExampleSweepTemp() {
 	dir, err := os.MkdirTemp("", "object")
 	check(err)
 	defer os.RemoveAll(dir)
-	check(os.WriteFile(filepath.Join(dir, ".tmp-LEFT"), nil, 0o600))
+	check(os.WriteFile(filepath.Join(dir, ".tmp-ABCDEFGHIJKLMNOPQRSTUVWXYZ"), nil, 0o600))
 	s, err := object.Open(dir)
 	check(err)
 	n, err := object.SweepTemp(ctx, s, "")

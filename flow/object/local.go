@@ -17,8 +17,11 @@ import (
 	"sync"
 )
 
-// tempPrefix starts the base name of every file that is being written.
-const tempPrefix = ".tmp-"
+// tempPrefix starts the base name of every file that is being written; tempRandom letters of rand.Text follow.
+const (
+	tempPrefix = ".tmp-"
+	tempRandom = 26
+)
 
 // Local is a Store in a directory.
 //
@@ -254,7 +257,8 @@ func (l *Local) List(ctx context.Context, prefix string) ([]Info, error) {
 func (l *Local) sweepTemp(ctx context.Context, prefix string) (int, error) {
 	n := 0
 	err := l.walk(ctx, prefix, func(root *os.Root, name string, e fs.DirEntry) error {
-		if e.IsDir() || !strings.HasPrefix(e.Name(), tempPrefix) {
+		// Another program's files stay, even if they are named alike.
+		if random, ok := strings.CutPrefix(e.Name(), tempPrefix); !ok || len(random) != tempRandom || !e.Type().IsRegular() {
 			return nil
 		}
 		n++

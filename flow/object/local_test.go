@@ -2,6 +2,7 @@ package object
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"os"
@@ -150,7 +151,7 @@ func TestListIsSortedAndFiltered(t *testing.T) {
 	for _, n := range []string{"a/2", "a/1/x", "a-b", "ab", "b", "a/1.claim"} {
 		put(t, l, n, n)
 	}
-	if err := os.WriteFile(filepath.Join(l.Path(), "a", tempPrefix+"left"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(l.Path(), "a", tempPrefix+rand.Text()), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for prefix, want := range map[string][]string{
@@ -307,5 +308,27 @@ func TestLocalClose(t *testing.T) {
 			t.Fatalf("root %v, %v", l.root, err)
 		}
 		put(t, l, "a", "x")
+	}
+}
+
+// What a writer of this package left is swept at any depth; what is only named alike is not.
+func TestSweepTemp(t *testing.T) {
+	l, err := NewLocal(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, l, "d/kept", "x")
+	left := filepath.Join(l.Path(), "d")
+	for _, name := range []string{tempPrefix + rand.Text(), tempPrefix + rand.Text(), ".tmp-of-others", tempPrefix + rand.Text() + ".crc"} {
+		if err := os.WriteFile(filepath.Join(left, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := SweepTemp(t.Context(), l, ""); n != 2 || err != nil {
+		t.Errorf("%d swept, %v", n, err)
+	}
+	entries, err := os.ReadDir(left)
+	if len(entries) != 3 || err != nil {
+		t.Errorf("left %v, %v", entries, err)
 	}
 }
