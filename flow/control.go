@@ -44,6 +44,7 @@ type PartStatus struct {
 	Bounded bool
 
 	reached bool
+	proved  time.Time // of the last page
 }
 
 func (c *Control) start(g *Graph) {
@@ -122,29 +123,18 @@ func (c *Control) part(step, part string) *PartStatus {
 	return c.parts[k]
 }
 
-// page notes how a partition stands, and closes the job if it is to run until idle and everything is.
+// page notes how a partition stands.
 func (c *Control) page(step, part string, pg Page) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.part(step, part)
 	p.Lag = pg.Lag
 	p.Records += pg.Records
-	if up := pg.State == CaughtUp && pg.Records == 0; up != p.CaughtUp {
-		p.CaughtUp, p.Since = up, c.now()
-	}
-	if c.UntilIdle > 0 && c.idle() {
-		c.closing.Store(true)
-	}
-}
-
-func (c *Control) idle() bool {
 	now := c.now()
-	for _, p := range c.parts {
-		if !p.Ended && (p.Bounded || !p.CaughtUp || now.Sub(p.Since) < c.UntilIdle) {
-			return false
-		}
+	if up := pg.State == CaughtUp && pg.Records == 0; up != p.CaughtUp {
+		p.CaughtUp, p.Since = up, now
 	}
-	return len(c.parts) > 0
+	p.proved = now
 }
 
 func (c *Control) ended(step, part string) {
@@ -175,27 +165,56 @@ func (c *Control) reached(step, part string) {
 	c.part(step, part).reached = true
 }
 
-// AllReached says, for a run until now, whether every source has been read to the end that it had when the run began. open
-// gives the number of a source's partitions that have not ended, those included that this run has not met yet.
-func (c *Control) AllReached(open func(step string) int64) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	n := map[string]int64{}
-	for _, p := range c.parts {
-		if !p.Ended && !p.reached {
-			return false
-		}
-		if !p.Ended {
-			n[p.Step]++
-		}
-	}
-	for step, spec := range c.sources {
-		if open(step) != n[step] || !c.listed[step] && spec.Discover > 0 {
+// Unmet says what a runner has of a source that this run has not met yet: whether it has a listing to do, which counts until
+// this run has listed once, and the number of partitions of an earlier run that it has not read from.
+type Unmet func(step string) (listing bool, parts int64)
+
+// metAll says whether this run has met all partitions.
+func (c *Control) metAll(unmet Unmet) bool {
+	for step := range c.sources {
+		if listing, parts := unmet(step); parts > 0 || listing && !c.listed[step] {
 			return false
 		}
 	}
 	return len(c.sources) > 0
 }
 
-// ReadStage gives the name that a source's reading has in the runner, for AllReached.
-func ReadStage(step string) string { return step + "/read/flow.readFn" }
+// AllReached says, for a run until now, whether every source has been read to the end that it had when the run began.
+func (c *Control) AllReached(unmet Unmet) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.parts {
+		if !p.Ended && !p.reached {
+			return false
+		}
+	}
+	return c.UntilNow && c.metAll(unmet)
+}
+
+// AllIdle says, for a run until idle, whether all partitions have been at their ends for that long, all in the same span
+// of time.
+func (c *Control) AllIdle(unmet Unmet) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var since, proved time.Time
+	for _, p := range c.parts {
+		switch {
+		case p.Ended:
+		case p.Bounded || !p.CaughtUp:
+			return false
+		default:
+			if p.Since.After(since) {
+				since = p.Since
+			}
+			if proved.IsZero() || p.proved.Before(proved) {
+				proved = p.proved
+			}
+		}
+	}
+	return c.UntilIdle > 0 && (proved.IsZero() || proved.Sub(since) >= c.UntilIdle) && c.metAll(unmet)
+}
+
+// SourceStages gives the names that a source's listing and its reading have in the runner.
+func SourceStages(step string) (list, read string) {
+	return step + "/list/flow.listFn", step + "/read/flow.readFn"
+}

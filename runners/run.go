@@ -127,7 +127,7 @@ func (r *running) watch(ctx context.Context) func() {
 		tick := time.NewTicker(r.o.Every)
 		defer tick.Stop()
 		var ends <-chan time.Time
-		if r.o.UntilNow {
+		if r.o.UntilNow || r.o.UntilIdle > 0 {
 			look := time.NewTicker(20 * time.Millisecond)
 			defer look.Stop()
 			ends = look.C
@@ -147,7 +147,7 @@ func (r *running) watch(ctx context.Context) func() {
 			case verb := <-asked:
 				r.asked(verb)
 			case <-ends:
-				r.untilNow()
+				r.until()
 			case <-tick.C:
 				if r.o.OnProgress != nil {
 					r.o.OnProgress(r.progress())

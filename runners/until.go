@@ -1,15 +1,33 @@
 package runners
 
-import "github.com/millrace-io/millrace/flow"
+import (
+	"github.com/millrace-io/millrace/flow"
+	"github.com/millrace-io/millrace/runners/direct"
+)
 
-// untilNow stops a run until now when every source has been read to the end that it had when the run began.
-func (r *running) untilNow() {
-	open := map[string]int64{}
-	steps := r.engine.Progress()
-	for _, s := range steps {
-		open[s.Name] = s.Queued
+// until ends a run that is to end by itself: until now, when every source has been read to the end that it had when the
+// run began; until idle, when every source has been at its end for that long.
+func (r *running) until() {
+	stages := map[string]direct.Step{}
+	begun := false
+	for _, s := range r.engine.Progress() {
+		begun = true
+		stages[s.Name] = s
 	}
-	if len(steps) > 0 && r.control.AllReached(func(step string) int64 { return open[flow.ReadStage(step)] }) {
+	for _, s := range stages {
+		begun = begun && (s.Kind != "impulse" || s.Queued == 0)
+	}
+	if !begun {
+		return
+	}
+	unmet := func(step string) (listing bool, parts int64) {
+		list, read := flow.SourceStages(step)
+		return stages[list].Queued > 0, stages[read].Unmet
+	}
+	if r.control.AllReached(unmet) {
 		r.control.Stop()
+	}
+	if r.control.AllIdle(unmet) {
+		r.control.CloseAll()
 	}
 }

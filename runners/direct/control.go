@@ -63,6 +63,7 @@ type Step struct {
 	Name            string
 	Kind            string // impulse, parallel, source, keyed, group
 	Queued          int64  // elements; open restrictions for a source
+	Unmet           int64  // open restrictions of an earlier run that this one has not worked on yet
 	QueuedBytes     int64
 	Taken           int64 // elements taken since the start of the run, repeated bundles included
 	Bundles         int64
@@ -74,7 +75,7 @@ func newSteps(in []sched.StageProgress) []Step {
 	out := make([]Step, 0, len(in))
 	for _, s := range in {
 		out = append(out, Step{
-			Name: s.Step, Kind: s.Kind.String(), Queued: s.Queued, QueuedBytes: s.QueuedBytes, Taken: s.Taken, Bundles: s.Bundles,
+			Name: s.Step, Kind: s.Kind.String(), Queued: s.Queued, Unmet: s.Unmet, QueuedBytes: s.QueuedBytes, Taken: s.Taken, Bundles: s.Bundles,
 			InputWatermark: mtime.Time(s.Input).ToTime(), OutputWatermark: mtime.Time(s.Output).ToTime(),
 		})
 	}

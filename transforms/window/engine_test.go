@@ -106,7 +106,7 @@ func TestEngineAgainstLoop(t *testing.T) {
 		ticks := c.live.Rows()
 		if rapid.Bool().Draw(t, "history") {
 			c.past = grouptest.DrawTicks(t, 1<<20)
-			c.past.Bounded = true
+			c.past.Bounded, c.past.Idle = true, false
 			ticks = append(ticks, c.past.Rows()...)
 		}
 		res, err := grouptest.DrawWays(t).Run(c.build)

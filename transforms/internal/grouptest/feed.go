@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/millrace-io/millrace/batch"
@@ -29,6 +30,10 @@ type Feed[T any] struct {
 	Parts [][]Page[T]
 	// Bounded holds the watermark back until all is read, as a table's history does.
 	Bounded bool
+	// Idle partitions never end: the run ends when all are read. The last partitions appear while the first are read.
+	Idle bool
+
+	opened sync.Map
 }
 
 // Read adds the feed to a pipeline.
@@ -49,16 +54,33 @@ type feedSource[T any] struct {
 
 // Spec implements flow.Source.
 func (s *feedSource[T]) Spec() flow.SourceSpec {
-	return flow.SourceSpec{Connector: "feed", Address: s.step, Schema: s.m.Schema(), EventTime: true, Bounded: s.Bounded, IdleAfter: -1}
+	spec := flow.SourceSpec{Connector: "feed", Address: s.step, Schema: s.m.Schema(), EventTime: true, Bounded: s.Bounded, IdleAfter: -1}
+	if s.Idle {
+		spec.Discover = time.Millisecond
+	}
+	return spec
 }
 
-// Partitions implements flow.Source.
+// Partitions implements flow.Source. Of an idle feed a partition appears once the one before it is read.
 func (s *feedSource[T]) Partitions(context.Context) ([]flow.Partition, error) {
-	out := make([]flow.Partition, len(s.Parts))
-	for i := range out {
-		out[i].ID = strconv.Itoa(i)
+	var out []flow.Partition
+	for i := range s.Parts {
+		out = append(out, flow.Partition{ID: strconv.Itoa(i)})
+		if _, read := s.opened.Load(i); s.Idle && !read {
+			break
+		}
 	}
 	return out, nil
+}
+
+// all says whether all partitions have appeared.
+func (s *feedSource[T]) all() bool {
+	for i := range s.Parts {
+		if _, read := s.opened.Load(i); !read {
+			return false
+		}
+	}
+	return true
 }
 
 // Open implements flow.Source.
@@ -67,6 +89,7 @@ func (s *feedSource[T]) Open(_ context.Context, a flow.Assignment) (flow.Reader,
 	if err != nil {
 		return nil, err
 	}
+	s.opened.Store(part, true)
 	r := &feedReader[T]{s: s, part: part}
 	if len(a.Position) > 0 {
 		r.next, err = strconv.Atoi(string(a.Position))
@@ -82,11 +105,18 @@ type feedReader[T any] struct {
 // Close implements flow.Reader.
 func (*feedReader[T]) Close() error { return nil }
 
-// Read gives a page a call: a page that is caught up ends the call, so that each page is a bundle.
+// Read gives a page a call: one that waits ends the call, so that each page is a bundle.
 func (r *feedReader[T]) Read(context.Context) (flow.Page, error) {
 	pages := r.s.Parts[r.part]
 	if r.next == len(pages) {
-		return flow.Page{State: flow.End, Watermark: batch.NoTime, Lag: -1, Next: []byte(strconv.Itoa(r.next))}, nil
+		page := flow.Page{State: flow.End, Watermark: batch.NoTime, Lag: -1, Next: []byte(strconv.Itoa(r.next)), Pause: time.Millisecond}
+		switch {
+		case r.s.Idle && r.s.all():
+			page.State = flow.CaughtUp
+		case r.s.Idle:
+			page.State = flow.Waiting
+		}
+		return page, nil
 	}
 	in := pages[r.next]
 	b, err := batch.NewBuilder(r.s.m.Schema(), batch.BuilderOptions{Time: true, Offsets: batch.IntOffsets})
@@ -105,7 +135,7 @@ func (r *feedReader[T]) Read(context.Context) (flow.Page, error) {
 	}
 	r.next++
 	page := flow.Page{
-		State: flow.CaughtUp, Watermark: batch.NoTime, Lag: -1, Next: []byte(strconv.Itoa(r.next)),
+		State: flow.Waiting, Watermark: batch.NoTime, Lag: -1, Next: []byte(strconv.Itoa(r.next)),
 		Records: int64(len(in.Rows)), Pause: time.Nanosecond,
 	}
 	if !in.Watermark.IsZero() {
@@ -136,6 +166,9 @@ func DrawWays(t *rapid.T) Ways {
 
 var errCrash = errors.New("crash by test")
 
+// idle is how long the partitions of idle feeds are read to their ends before the job ends.
+const idle = 3 * time.Millisecond
+
 // limit bounds one job, all its runs together.
 const limit = 30 * time.Second
 
@@ -152,7 +185,7 @@ func (w Ways) Run(build func(*flow.Pipeline)) (res runners.Result, err error) {
 	for {
 		control := &flow.Control{}
 		res, err := runners.Run(ctx, build, runners.Options{
-			Pipeline: "test", Name: "test", Job: dir, Workers: w.Workers, Stores: stores, Control: control,
+			UntilIdle: idle, Pipeline: "test", Name: "test", Job: dir, Workers: w.Workers, Stores: stores, Control: control,
 			OnCommit: func(n int64) error { return w.before(n, control) },
 		})
 		switch {

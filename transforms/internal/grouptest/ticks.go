@@ -20,7 +20,7 @@ var Epoch = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 // DrawTicks draws partitions whose front of event time creeps on and sometimes leaps. Most rows lie close to the front,
 // some far before it and some far behind; watermarks follow the front, so that rows before it are late. IDs are unique.
 func DrawTicks(t *rapid.T, from int64) *Feed[Tick] {
-	f := &Feed[Tick]{At: func(r Tick) time.Time { return r.At }}
+	f := &Feed[Tick]{At: func(r Tick) time.Time { return r.At }, Idle: rapid.Bool().Draw(t, "idle at its end")}
 	parts := rapid.IntRange(1, 3).Draw(t, "partitions")
 	keys := rapid.Int64Range(1, 40).Draw(t, "keys")
 	far := time.Duration(rapid.SampledFrom([]int{1, 60, 600}).Draw(t, "minutes far")) * time.Minute

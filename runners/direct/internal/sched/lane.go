@@ -23,6 +23,7 @@ type stage struct {
 	ready queue[*lane]
 
 	elements, bytes int64    // queued
+	unmet           int64    // restored restrictions that this run has not worked on
 	bundles, taken  int64    // since the start of the run
 	stored          wm.Value // watermarks in the store
 }
@@ -64,6 +65,7 @@ type item struct {
 	wait   int64  // the same; none after a restart, since a pause ends with its process
 	size   int
 	data   []byte // nil: only in the store
+	unmet  bool   // counted in the stage's unmet
 }
 
 func (e *Engine) addStages() error {

@@ -68,6 +68,10 @@ func (e *Engine) load() error {
 		{kindQueue, func(s *stage, k stageEntry) error {
 			it, err := parseItem(k.rest)
 			it.size = k.v.Len()
+			if s.Kind == graph.Source {
+				it.unmet = true
+				s.unmet++
+			}
 			e.mark(s, &it)
 			lanes = append(lanes, s.enqueue(k.group, it))
 			return err
