@@ -111,12 +111,16 @@ func (c *call) page(ctx context.Context, page Page) error {
 	return nil
 }
 
+// idleSteps is the number of steps in which an idle watermark passes IdleAfter: a partition that does not move between two looks
+// leaves nothing to be stored.
+const idleSteps = 32
+
 // idle lets the watermark follow the clock; only a proof that everything was read leads here.
 func (c *call) idle() {
 	if c.src.spec.Bounded || c.src.spec.IdleAfter < 0 {
 		return
 	}
-	c.wm = max(c.wm, c.g.now().Add(-c.src.spec.IdleAfter).UnixMilli())
+	c.wm = max(c.wm, c.g.now().Add(-c.src.spec.IdleAfter).Truncate(c.src.spec.IdleAfter/idleSteps).UnixMilli())
 }
 
 func (c *call) end(ctx context.Context) {
