@@ -92,6 +92,7 @@ func stagePiece(name string, all *batch.Batch, r Routing) (commit.Staged, []byte
 		return st, nil, err
 	}
 	var buf bytes.Buffer
+	buf.Grow(int(sorted.Bytes()) + len(runs)<<10) // and about 1 kB before each range
 	w := ipc.NewWriter(&buf, ipc.WithSchema(sorted.Schema()))
 	for i, run := range runs {
 		part := sorted.Slice(run.from, run.to)
