@@ -22,10 +22,10 @@ type fare struct {
 }
 
 // read reads a topic and keeps the trips that cost something.
-func (c *childRun) read(p *flow.Pipeline, from string) flow.Rows {
+func (c *childRun) read(p *flow.Pipeline, from string, idleAfter time.Duration) flow.Rows {
 	in := kafkaio.Read(p, "live", kafkaio.Options{
 		Brokers: []string{c.Addr}, Topics: []string{from}, Schema: schema, EventTime: "pickup_datetime",
-		MaxOutOfOrder: disorder, MaxAhead: kafkaio.Never, IdleAfter: kafkaio.Never,
+		MaxOutOfOrder: disorder, MaxAhead: kafkaio.Never, IdleAfter: idleAfter,
 	})
 	return flow.Filter("paid", in.Rows, func(f fare) bool {
 		c.firstRow()
@@ -35,12 +35,12 @@ func (c *childRun) read(p *flow.Pipeline, from string) flow.Rows {
 
 // sink is the case of rows that go to files as they are.
 func (c *childRun) sink(p *flow.Pipeline) {
-	parquetio.Write("trips", c.read(p, topic), parquetio.Options{URL: c.lake()})
+	parquetio.Write("trips", c.read(p, topic, kafkaio.Never), parquetio.Options{URL: c.lake()})
 }
 
 // window is the case of windows of one minute per pickup zone.
 func (c *childRun) window(p *flow.Pipeline) {
-	w := window.Fixed("minutes", c.read(p, topic), minute, window.Options{
+	w := window.Fixed("minutes", c.read(p, topic, kafkaio.Never), minute, window.Options{
 		Keys: []string{"pu_location_id"}, Start: "start",
 		Values: window.Values{"trips": window.Count(), "total_amount": window.Sum("total_amount")},
 	})
@@ -54,10 +54,10 @@ func (c *childRun) durable(build func(*flow.Pipeline)) error {
 	return c.start(build, 200*time.Millisecond)
 }
 
-// idle runs the sink on a topic with one record until it is told to stop.
+// idle runs the sink on a topic with one record, whose event time follows the clock, until it is told to stop.
 func (c *childRun) idle() error {
 	return c.start(func(p *flow.Pipeline) {
-		parquetio.Write("trips", c.read(p, oneTopic), parquetio.Options{URL: c.lake()})
+		parquetio.Write("trips", c.read(p, oneTopic, 0), parquetio.Options{URL: c.lake()})
 	}, 0)
 }
 
