@@ -134,8 +134,11 @@ func TestBuilderHidden(t *testing.T) {
 		{batch.BuilderOptions{}, func(b *batch.Builder) { b.Weight(2); b.Kind(batch.Delete) }, ""},
 		{batch.BuilderOptions{}, func(b *batch.Builder) { b.Time(1) }, "batch: row 0 was given Time, the builder wants nothing"},
 		{batch.BuilderOptions{Time: true}, none, "batch: row 0 was given nothing, the builder wants Time"},
-		{batch.BuilderOptions{Time: true, Offsets: batch.IntOffsets}, func(b *batch.Builder) { b.Time(1); b.BytesPosition("p", nil, 0) },
-			"batch: row 0 was given Time and BytesPosition, the builder wants Time and Position"},
+		{
+			batch.BuilderOptions{Time: true, Offsets: batch.IntOffsets},
+			func(b *batch.Builder) { b.Time(1); b.BytesPosition("p", nil, 0) },
+			"batch: row 0 was given Time and BytesPosition, the builder wants Time and Position",
+		},
 	}
 	for _, tt := range tests {
 		b := newBuilder(t, tt.o, arrow.Field{Name: "a", Type: arrow.PrimitiveTypes.Int64, Nullable: true})

@@ -133,8 +133,10 @@ func (fl *filler) fill(t target) error {
 	}
 	for i := range t.n {
 		if fl.col.IsNull(t.from + i) {
-			return &RowError{t.from + i, fl.field.column,
-				fmt.Sprintf("it is null, and field %s of type %s cannot be", fl.field.path, fl.field.goType)}
+			return &RowError{
+				t.from + i, fl.field.column,
+				fmt.Sprintf("it is null, and field %s of type %s cannot be", fl.field.path, fl.field.goType),
+			}
 		}
 	}
 	return fl.value(t)

@@ -47,8 +47,9 @@ func TestRowsAndRestart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out *flow.Collection[ride]
-			flowtest.Run(t, flowtest.Case{Timeout: 5 * time.Second,
-				Build: func(p *flow.Pipeline) { out = flow.Collect[ride]("out", flowtest.Read(p, "in", s).Rows) },
+			flowtest.Run(t, flowtest.Case{
+				Timeout: 5 * time.Second,
+				Build:   func(p *flow.Pipeline) { out = flow.Collect[ride]("out", flowtest.Read(p, "in", s).Rows) },
 				Check: func(t testing.TB, r runners.Result) {
 					if diff := gocmp.Diff([]ride{at(1, 0), at(2, 0), at(3, 0)}, sorted(t, out, func(a, b ride) int { return cmp.Compare(a.ID, b.ID) })); diff != "" {
 						t.Errorf("(-want +got)\n%s", diff)

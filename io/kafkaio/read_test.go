@@ -292,8 +292,10 @@ func TestOptionFaultsComeTogether(t *testing.T) {
 		Topics: []string{"a", "a", ""}, Decode: "avro", EventTime: "@now", Start: "tomorrow", Tombstones: "keep", MaxOutOfOrder: -1,
 		Offsets: map[string]int64{"b/0": 1, "a/1": -1}, BatchRows: -1, SASL: &SASL{Mechanism: "GSSAPI", Password: "hunter2"}, TLS: &TLS{Cert: "x"},
 	}.Validate()
-	for _, want := range []string{"Brokers is", `"a" is named twice`, `"" is no name`, `Decode is "avro"`, `Start is "tomorrow"`, `Tombstones is "keep"`,
-		"MaxOutOfOrder", `"b/0" is no partition`, `-1 of "a/1"`, "BatchRows", `Mechanism is "GSSAPI"`, "User is required", "must be a reference", "Cert and Key", "Schema is"} {
+	for _, want := range []string{
+		"Brokers is", `"a" is named twice`, `"" is no name`, `Decode is "avro"`, `Start is "tomorrow"`, `Tombstones is "keep"`,
+		"MaxOutOfOrder", `"b/0" is no partition`, `-1 of "a/1"`, "BatchRows", `Mechanism is "GSSAPI"`, "User is required", "must be a reference", "Cert and Key", "Schema is",
+	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not said in\n%v", want, err)
 		}

@@ -167,7 +167,8 @@ func TestRenameAndTrim(t *testing.T) {
 func TestMistakesAreFoundAtOnce(t *testing.T) {
 	_, err := newStep(trips, []Rule{
 		Required("fare", "nothing"), Positive("vendor"), Min("pickup", 1), Between("riders", 2, 1), Max("fare", math.NaN()),
-		NotBefore("pickup", "day"), Rename("fare", "tip"), Rename("fare", "@fare"), Trim("riders"), Trim(), Rule{},
+		NotBefore("pickup", "day"), Rename("fare", "tip"), Rename("fare", "@fare"), Trim("riders"), Trim(),
+		{},
 		Min("fare", int64(1<<53+1)), Cast("pickup", arrow.PrimitiveTypes.Int64), Positive("cost"), Rename("fare", "cost"),
 	})
 	var got []string

@@ -122,14 +122,20 @@ func TestMistakes(t *testing.T) {
 	}{
 		{"no table", Data{}, Options{On: "zone"}, "the table is empty; use CSV, Structs or Func to make one"},
 		{"no keys", zones, Options{}, `On is empty; name the key columns, such as "pickup_location_id=location_id"`},
-		{"all at once", zones, Options{On: "zon=location_id,vendor=location_id,zone=id", Columns: []string{"a"}},
+		{
+			"all at once", zones,
+			Options{On: "zon=location_id,vendor=location_id,zone=id", Columns: []string{"a"}},
 			`there is no column "zon"; there are: zone, vendor` + "\n" +
 				`column "vendor" is of type utf8, the table's "location_id" of type int32: give the table the type of the column, or cast the column before` + "\n" +
 				`the table: there is no column "id"; there are: location_id, borough, zone` + "\n" +
-				`Columns: the table: there is no column "a"; there are: location_id, borough, zone`},
+				`Columns: the table: there is no column "a"; there are: location_id, borough, zone`,
+		},
 		{"names twice", zones, Options{On: "zone=location_id"}, `the result would have two columns "zone"; use Prefix or Columns`},
-		{"keys twice", csv("zone,vendor,rank\n1,a,1\n2,b,2\n1,c,3\n2,d,4\n"), Options{On: "zone", Columns: []string{"rank"}},
-			"the key zone=1 stands twice in the table, in rows 1 and 3\nthe key zone=2 stands twice in the table, in rows 2 and 4"},
+		{
+			"keys twice", csv("zone,vendor,rank\n1,a,1\n2,b,2\n1,c,3\n2,d,4\n"),
+			Options{On: "zone", Columns: []string{"rank"}},
+			"the key zone=1 stands twice in the table, in rows 1 and 3\nthe key zone=2 stands twice in the table, in rows 2 and 4",
+		},
 		{"a value", csv("zone,vendor,rank\n1,a,1\n2,b,200\n"), Options{On: "zone"}, `load the table: CSV: record 2, column "rank": "200": out of range`},
 		{"a column", csv("zone,vendor\n1,a\n"), Options{On: "zone"}, `load the table: CSV: there is no column "rank"; there are: ["zone" "vendor"]`},
 		{"no header", csv(""), Options{On: "zone"}, "load the table: CSV: the header line is missing"},

@@ -144,8 +144,19 @@ func TestNumbersAtTheEdge(t *testing.T) {
 	nan, inf, zero := math.NaN(), math.Inf(1), math.Copysign(0, -1)
 	g := grouptest.New(t, op.Open)
 	for _, row := range [][2]float64{
-		{nan, 1}, {math.Float64frombits(0xfff8000000000001), 2}, {0, 1e300}, {zero, 1}, {zero, -1e300},
-		{1, nan}, {1, 5}, {2, inf}, {2, -7}, {3, inf}, {3, -inf}, {4, zero}, {4, 0},
+		{nan, 1},
+		{math.Float64frombits(0xfff8000000000001), 2},
+		{0, 1e300},
+		{zero, 1},
+		{zero, -1e300},
+		{1, nan},
+		{1, 5},
+		{2, inf},
+		{2, -7},
+		{3, inf},
+		{3, -inf},
+		{4, zero},
+		{4, 0},
 	} {
 		b := grouptest.Batch(t, in, `[{"k": null, "x": 0}]`, 0)
 		b, err := b.With(in, []arrow.Array{floats([]float64{row[0]}, nil), floats([]float64{row[1]}, nil)})

@@ -19,10 +19,24 @@ var files embed.FS
 
 // Columns are the 18 columns of a trip and their types in SQLite.
 var Columns = [][2]string{
-	{"vendor_id", "INTEGER"}, {"pickup_datetime", "TEXT"}, {"dropoff_datetime", "TEXT"}, {"passenger_count", "INTEGER"},
-	{"trip_distance", "REAL"}, {"rate_code_id", "INTEGER"}, {"store_and_fwd_flag", "TEXT"}, {"pickup_location_id", "INTEGER"},
-	{"dropoff_location_id", "INTEGER"}, {"payment_type", "INTEGER"}, {"fare_amount", "REAL"}, {"extra", "REAL"}, {"mta_tax", "REAL"},
-	{"tip_amount", "REAL"}, {"tolls_amount", "REAL"}, {"improvement_surcharge", "REAL"}, {"total_amount", "REAL"}, {"congestion_surcharge", "REAL"},
+	{"vendor_id", "INTEGER"},
+	{"pickup_datetime", "TEXT"},
+	{"dropoff_datetime", "TEXT"},
+	{"passenger_count", "INTEGER"},
+	{"trip_distance", "REAL"},
+	{"rate_code_id", "INTEGER"},
+	{"store_and_fwd_flag", "TEXT"},
+	{"pickup_location_id", "INTEGER"},
+	{"dropoff_location_id", "INTEGER"},
+	{"payment_type", "INTEGER"},
+	{"fare_amount", "REAL"},
+	{"extra", "REAL"},
+	{"mta_tax", "REAL"},
+	{"tip_amount", "REAL"},
+	{"tolls_amount", "REAL"},
+	{"improvement_surcharge", "REAL"},
+	{"total_amount", "REAL"},
+	{"congestion_surcharge", "REAL"},
 }
 
 // Trip is one row as text, in the order of Columns; empty is null.
