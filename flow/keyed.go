@@ -204,7 +204,7 @@ func (f *keyedFn) setTimers(c keyedCall, h *head, closes []Closing) {
 			continue
 		}
 		f.Close.Set(c.tp, goTime(min(cl.At, END)), timers.WithTag(strconv.FormatInt(cl.At, 10)),
-			timers.WithOutputTimestamp(goTime(min(cl.Hold, cl.At, END))))
+			timers.WithOutputTimestamp(goTime(min(cl.Hold, cl.At, END-1))))
 		h.timers = slices.Insert(slices.Clip(h.timers), i, cl.At)
 	}
 }

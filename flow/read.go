@@ -129,7 +129,7 @@ func (t *tracker) GetRestriction() any { return t.rest }
 // IsBounded says that the rest may be endless.
 func (t *tracker) IsBounded() bool { return false }
 
-// beamTime is the Beam time of an event time in microseconds.
+// beamTime is the Beam time of an event time in microseconds, before END even for a time that lies behind it.
 func beamTime(us int64) beam.EventTime {
 	if us == batch.NoTime {
 		return minTime
@@ -138,5 +138,5 @@ func beamTime(us int64) beam.EventTime {
 	if us%1000 < 0 {
 		ms--
 	}
-	return min(max(beam.EventTime(ms), minTime), endTime)
+	return min(max(beam.EventTime(ms), minTime), maxTime)
 }

@@ -15,7 +15,7 @@ const END = int64(mtime.EndOfGlobalWindowTime) - 24*60*60*1000
 
 const (
 	minTime = mtime.MinTimestamp
-	endTime = beam.EventTime(END)
+	maxTime = beam.EventTime(END - 1) // of an element or a hold: what is there is handled before END
 )
 
 // goTime turns milliseconds into the form that Beam's timers and estimators take.

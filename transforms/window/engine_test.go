@@ -2,6 +2,8 @@ package window_test
 
 import (
 	"context"
+	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -84,7 +86,13 @@ func (c *counted) gathered(t *rapid.T) map[pane]figures {
 	return got
 }
 
-func all[T any](t *rapid.T, c *flow.Collection[T]) []T {
+// fataler is what checks need of a test.
+type fataler interface {
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+}
+
+func all[T any](t fataler, c *flow.Collection[T]) []T {
 	rows, err := c.Rows(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -127,9 +135,49 @@ func TestEngineAgainstLoop(t *testing.T) {
 }
 
 // balanced checks the step's own books at the job's end.
-func balanced(t *rapid.T, res runners.Result, step string, rows int64) {
+func balanced(t fataler, res runners.Result, step string, rows int64) {
 	n := res.Steps[step]
 	if n["held"] != 0 || n["in"] != rows || n["out"]+n["late"] != rows {
 		t.Errorf("of %d rows the step has taken %d and given %d, late %d, held %d", rows, n["in"], n["out"], n["late"], n["held"])
+	}
+}
+
+// instant is a row at any time.
+type instant struct{ Micros, ID int64 }
+
+// Rows at the ends of time come through, too: what is behind the job's END is counted before the sinks say that they are
+// complete.
+func TestEngineAtTheEndsOfTime(t *testing.T) {
+	f := &grouptest.Feed[instant]{At: func(r instant) time.Time { return time.UnixMicro(r.Micros) }}
+	end := flow.END * 1000
+	var want []int64
+	for i, us := range []int64{math.MaxInt64, math.MaxInt64 - 1e9, end + 999, end, end - 1, 0, math.MinInt64 + 1e9, math.MinInt64 + 1} {
+		r := instant{us, int64(i)}
+		f.Parts = append(f.Parts, []grouptest.Page[instant]{{Rows: []instant{r}, Watermark: f.At(r)}})
+		want = append(want, r.ID, r.ID)
+	}
+	for _, workers := range []int{1, 4} {
+		var out [3]*flow.Collection[struct{ ID int64 }]
+		res, err := grouptest.Ways{Workers: workers}.Run(func(p *flow.Pipeline) {
+			in := f.Read(p, "in").Rows
+			w := window.Fixed("w", in, time.Minute, window.Options{Keys: []string{"id"}, Lateness: time.Minute, Values: window.Values{"n": window.Count()}})
+			for i, rows := range []flow.Rows{in, w.Rows, w.Late} {
+				out[i] = flow.Collect[struct{ ID int64 }]([]string{"plain", "rows", "late"}[i], rows)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []int64
+		for _, c := range out {
+			for _, r := range all(t, c) {
+				got = append(got, r.ID)
+			}
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%d workers: rows, plain and counted (-want +got)\n%s", workers, diff)
+		}
+		balanced(t, res, "w", int64(len(f.Parts)))
 	}
 }
