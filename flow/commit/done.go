@@ -22,6 +22,7 @@ type doneRecord struct {
 	Seq         int64        `json:"seq"`
 	ID          string       `json:"id"`
 	Incarnation string       `json:"incarnation"`
+	Epoch       int64        `json:"epoch,omitempty"`
 	Begin       bool         `json:"begin,omitempty"`
 	Replace     bool         `json:"replace,omitempty"`
 	End         bool         `json:"end,omitempty"`
@@ -37,7 +38,7 @@ type doneRecord struct {
 // doneOf makes the record of a commit of which the given files stand. Every file must stand unless the commit is void.
 func doneOf(c Commit, results []FileResult, void bool) (doneRecord, error) {
 	d := doneRecord{
-		Version: version, Seq: c.Seq, ID: c.ID, Incarnation: c.Incarnation, Begin: c.Begin, Replace: c.Replace,
+		Version: version, Seq: c.Seq, ID: c.ID, Incarnation: c.Incarnation, Epoch: c.Epoch, Begin: c.Begin, Replace: c.Replace,
 		End: c.End, Void: void, Pieces: c.Pieces, Files: results, Lost: c.counts(),
 	}
 	byName := map[string]FileResult{}
@@ -67,7 +68,9 @@ func doneOf(c Commit, results []FileResult, void bool) (doneRecord, error) {
 	return d, nil
 }
 
-func (d doneRecord) identity() Identity { return Identity{ID: d.ID, Incarnation: d.Incarnation} }
+func (d doneRecord) identity() Identity {
+	return Identity{ID: d.ID, Incarnation: d.Incarnation, Epoch: d.Epoch}
+}
 
 // Totals sums what a ledger has made visible since its first commit, or since the last replacing reset.
 type Totals struct {

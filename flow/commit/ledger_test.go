@@ -138,11 +138,15 @@ func TestConflicts(t *testing.T) {
 	copied.next, copied.prev = 5, id(7)
 	check(b.cut(copied, false, b.stage("a")), Older, "newest state")
 	live := b.cut(r, false, b.stage("a"))
+	live.Epoch = 3
 	if _, err := b.ledger.Claim(b.ctx(), live); err != nil {
 		t.Fatal(err)
 	}
 	other := live
-	other.ID, other.Epoch = id(8), -1
+	other.ID, other.Epoch = id(8), 2
+	check(other, Zombie, "FENCED")
+	b.publish(live)
+	before = b.visible()
 	check(other, Zombie, "FENCED")
 	if _, err := b.ledger.Reset(b.ctx(), ResetOptions{Incarnation: id(2)}); err != nil {
 		t.Fatal(err)
