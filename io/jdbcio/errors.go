@@ -19,6 +19,8 @@ var (
 	ErrBusy = errors.New("the database is locked")
 	// ErrUnfinished: a program ended in the middle of a write, and only one that may write can take that back.
 	ErrUnfinished = errors.New("a write is unfinished")
+
+	errNoColumn = errors.New("there is no column")
 )
 
 // explain says what failed, why, and what to do.

@@ -171,7 +171,7 @@ func (s *sqliteFile) fields(types []*sql.ColumnType) ([]arrow.Field, error) {
 	for _, c := range s.o.Columns {
 		f, ok := all[c]
 		if !ok {
-			return nil, fmt.Errorf("Columns: there is no column %q in %q", c, s.o.Table)
+			return nil, fmt.Errorf("Columns: %w %q in %q", errNoColumn, c, s.o.Table)
 		}
 		chosen = append(chosen, f)
 	}

@@ -127,6 +127,9 @@ func (s *sqliteSource) what() string {
 // unchangedColumns compares the columns that the graph was built with to those of now.
 func (s *sqliteSource) unchangedColumns(ctx context.Context, conn *sql.Conn) error {
 	have, err := s.columns(ctx, conn)
+	if errors.Is(err, errNoColumn) || errors.Is(err, ErrNoTable) {
+		return fmt.Errorf("%w: %w", flow.ErrSchema, err)
+	}
 	if err != nil {
 		return err
 	}
