@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	beam.RegisterCoder(reflect.TypeFor[span](), encodeSpan, decodeSpan)
 	for _, fn := range []any{
 		&partitionsFn{}, &sourceFn{}, &doubleFn{}, &shiftFn{}, &routeFn{}, newRunningSum(""), newKeep(""), &gatherFn{},
-		newWindows(0), &scripted{}, &late{}, newClearing(), newBuffer(""), &failing{}, &refusing{}, &blocking{},
+		newWindows(0), &scripted{}, newClearing(), newBuffer(""), &failing{}, &refusing{}, &blocking{},
 	} {
 		beam.RegisterDoFn(fn)
 	}

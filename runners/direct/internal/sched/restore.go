@@ -66,14 +66,8 @@ func (e *Engine) load() error {
 		f    func(s *stage, k stageEntry) error
 	}{
 		{kindQueue, func(s *stage, k stageEntry) error {
-			it, err := parseItem(k.rest)
-			it.size = k.v.Len()
-			if s.Kind == graph.Source {
-				it.unmet = true
-				s.unmet++
-			}
-			e.mark(s, &it)
-			lanes = append(lanes, s.enqueue(k.group, it))
+			l, err := e.restoreItem(s, k)
+			lanes = append(lanes, l)
 			return err
 		}},
 		{kindTimer, func(s *stage, k stageEntry) error {
@@ -117,6 +111,18 @@ type stageEntry struct {
 	group uint16
 	rest  []byte // of the key
 	v     store.Value
+}
+
+// restoreItem puts a stored item into its queue.
+func (e *Engine) restoreItem(s *stage, k stageEntry) (*lane, error) {
+	it, err := parseItem(k.rest)
+	it.size = k.v.Len()
+	if s.Kind == graph.Source {
+		it.unmet = true
+		s.unmet++
+	}
+	e.mark(s, &it)
+	return s.enqueue(k.group, it), err
 }
 
 func restoreTimer(l *lane, k stageEntry) error {
