@@ -37,6 +37,7 @@ type result struct {
 type counted struct {
 	live, past *grouptest.Feed[grouptest.Tick]
 	once       bool // a dedupe step before it
+	ways       grouptest.Ways
 	o          window.Options
 	rows       *flow.Collection[result]
 	late       *flow.Collection[result]
@@ -51,8 +52,8 @@ func (c *counted) build(p *flow.Pipeline) {
 	if c.once {
 		in = dedupe.Rows("once", in, dedupe.Options{Keys: []string{"id"}}).Rows
 	}
-	w := window.Fixed("w", in, time.Minute, c.o)
-	c.rows = flow.Collect[result]("rows", w.Rows)
+	w := window.Fixed("w", grouptest.Shaky("shaky", in, c.ways.Shaky), time.Minute, c.o)
+	c.rows = flow.Collect[result]("rows", grouptest.Relay("relay", w.Rows, c.ways.Unsure))
 	if c.o.LateRows {
 		c.lateTicks = flow.Collect[grouptest.Tick]("late", w.Late)
 	} else {
@@ -117,7 +118,8 @@ func TestEngineAgainstLoop(t *testing.T) {
 			c.past.Bounded, c.past.Idle = true, false
 			ticks = append(ticks, c.past.Rows()...)
 		}
-		res, err := grouptest.DrawWays(t).Run(c.build)
+		c.ways = grouptest.DrawWays(t)
+		res, err := c.ways.Run(c.build)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -147,20 +147,23 @@ func (r *feedReader[T]) Read(context.Context) (flow.Page, error) {
 	return page, err
 }
 
-// Ways says how a job is run: with how many workers, and at which of its commits, counted from the last start, it
-// crashes or is asked to stop.
+// Ways says how a job is run: with how many workers, at which of its commits, counted from the last start, it crashes or is
+// asked to stop, and how often bundles fail, for Shaky and Relay.
 type Ways struct {
-	Workers     int
-	Crash, Stop []int64
+	Workers       int
+	Crash, Stop   []int64
+	Shaky, Unsure int64
 }
 
 // DrawWays draws a way to run a job.
 func DrawWays(t *rapid.T) Ways {
-	commits := rapid.SliceOfN(rapid.Int64Range(1, 60), 0, 2)
+	commits := rapid.SliceOfN(rapid.Int64Range(1, 60), 0, rapid.IntRange(0, 2).Draw(t, "restarts of a kind"))
 	return Ways{
 		Workers: rapid.SampledFrom([]int{1, 4}).Draw(t, "workers"),
 		Crash:   commits.Draw(t, "crash before commits"),
 		Stop:    commits.Draw(t, "stop at commits"),
+		Shaky:   rapid.SampledFrom([]int64{0, 2, 5, 20}).Draw(t, "bundles of that number fail"),
+		Unsure:  rapid.SampledFrom([]int64{0, 2, 5, 20}).Draw(t, "ends of bundles of that number fail"),
 	}
 }
 
@@ -182,10 +185,11 @@ func (w Ways) Run(build func(*flow.Pipeline)) (res runners.Result, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	stores := &flow.Stores{}
+	memory := len(w.Crash)+len(w.Stop) == 0
 	for {
 		control := &flow.Control{}
 		res, err := runners.Run(ctx, build, runners.Options{
-			UntilIdle: idle, Pipeline: "test", Name: "test", Job: dir, Workers: w.Workers, Stores: stores, Control: control,
+			UntilIdle: idle, Pipeline: "test", Name: "test", Job: dir, InMemory: memory, Workers: w.Workers, Stores: stores, Control: control,
 			OnCommit: func(n int64) error { return w.before(n, control) },
 		})
 		switch {
