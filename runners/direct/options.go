@@ -19,8 +19,8 @@ type Options struct {
 	Job *Job
 	// Workers is the number of bundles that run at the same time. Default: the number of CPUs Go may use.
 	Workers int
-	// Memory bounds the bytes queued between steps: while half of it is queued, sources wait, and beyond a quarter
-	// of it queued elements are kept in the store alone. Bytes; default 256 MiB.
+	// Memory bounds the bytes queued between steps: while half of it is queued, or an eighth is on its way into the
+	// store, sources wait, and beyond a quarter of it queued elements are kept in the store alone. Bytes; default 256 MiB.
 	Memory int64
 	// BundleBytes ends a bundle's input: it takes no more queued elements once it has this many bytes. Default 4 MiB.
 	BundleBytes int
