@@ -137,7 +137,7 @@ func (h *harness) state(step string) *state {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.states[step] == nil {
-		h.states[step] = &state{}
+		h.states[step] = &state{taken: map[string]bool{}}
 	}
 	return h.states[step]
 }
@@ -165,6 +165,7 @@ func (h *harness) revive() {
 	for _, s := range h.states {
 		s.mu.Lock()
 		s.crash = false
+		clear(s.taken)
 		s.mu.Unlock()
 	}
 }

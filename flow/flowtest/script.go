@@ -54,10 +54,11 @@ type step[T any] struct {
 // state is what a script's run has come to. It outlives restarts.
 type state struct {
 	mu    sync.Mutex
-	next  int      // the first step that has not begun
-	parts []string // that exist
-	crash bool     // a restart is due
-	done  bool     // all steps were taken; guarded by the harness
+	next  int             // the first step that has not begun
+	parts []string        // that exist
+	crash bool            // a restart is due
+	taken map[string]bool // partitions whose last page may still be on its way into the engine
+	done  bool            // all steps were taken; guarded by the harness
 }
 
 // NewScript begins a script. Partitions named before the first other step exist from the start.

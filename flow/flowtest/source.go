@@ -68,7 +68,7 @@ func (s *source[T]) begin(h *harness, run *state) {
 	for run.next < len(s.steps) && !run.crash {
 		st := s.steps[run.next]
 		first := st.verb == partition && !slices.ContainsFunc(s.steps[:run.next], func(x step[T]) bool { return x.verb != partition })
-		if !first && (st.verb != clock && st.verb != partition && st.verb != restart || !h.quiet()) {
+		if !first && (st.verb != clock && st.verb != partition && st.verb != restart || !run.quiet(h)) {
 			return
 		}
 		run.next++
@@ -87,6 +87,17 @@ func (s *source[T]) begin(h *harness, run *state) {
 	}
 }
 
+// quiet says whether everything that the steps so far have caused is done: it must hold the lock. The engine alone cannot tell,
+// since it does not know of a page before it has it.
+func (s *state) quiet(h *harness) bool {
+	for _, taken := range s.taken {
+		if taken {
+			return false
+		}
+	}
+	return h.quiet()
+}
+
 type reader[T any] struct {
 	s    *source[T]
 	part string
@@ -103,6 +114,7 @@ func (r *reader[T]) Read(ctx context.Context) (flow.Page, error) {
 	run := h.state(s.step)
 	run.mu.Lock()
 	defer run.mu.Unlock()
+	run.taken[r.part] = false // it is read again when the engine has what it gave before
 	s.begin(h, run)
 	page := flow.Page{State: flow.Waiting, Watermark: batch.NoTime, Lag: -1, Pause: pause}
 	mine := r.pos
@@ -110,8 +122,9 @@ func (r *reader[T]) Read(ctx context.Context) (flow.Page, error) {
 		mine++
 	}
 	var err error
-	if mine < len(s.steps) && (mine < run.next || mine == run.next && !run.crash && h.quiet()) {
+	if mine < len(s.steps) && (mine < run.next || mine == run.next && !run.crash && run.quiet(h)) {
 		run.next = max(run.next, mine+1)
+		run.taken[r.part] = s.steps[mine].verb != end // behind its end a partition is not read again
 		r.pos = mine + 1
 		err = r.take(&page, s.steps[mine], mine)
 	}
