@@ -12,12 +12,23 @@ import (
 // benchColumns are those of a taxi trip: 7 integers, 2 times, a flag and 8 prices.
 var benchColumns = [][3]string{
 	{"vendor_id", "INTEGER", "i % 2 + 1"},
-	{"pickup_datetime", "TEXT", "datetime(1546300800 + i, 'unixepoch')"}, {"dropoff_datetime", "TEXT", "datetime(1546301800 + i, 'unixepoch')"},
-	{"passenger_count", "INTEGER", "i % 5"}, {"trip_distance", "REAL", "i % 900 / 37.0"}, {"rate_code_id", "INTEGER", "1"},
-	{"store_and_fwd_flag", "TEXT", "'N'"}, {"pickup_location_id", "INTEGER", "i % 263 + 1"}, {"dropoff_location_id", "INTEGER", "i % 257 + 1"},
-	{"payment_type", "INTEGER", "i % 4"}, {"fare_amount", "REAL", "i % 90 / 2.0"}, {"extra", "REAL", "0.5"}, {"mta_tax", "REAL", "0.5"},
-	{"tip_amount", "REAL", "i % 100 / 10.0"}, {"tolls_amount", "REAL", "0"}, {"improvement_surcharge", "REAL", "0.3"},
-	{"total_amount", "REAL", "i % 700 / 4.0"}, {"congestion_surcharge", "REAL", "NULL"},
+	{"pickup_datetime", "TEXT", "datetime(1546300800 + i, 'unixepoch')"},
+	{"dropoff_datetime", "TEXT", "datetime(1546301800 + i, 'unixepoch')"},
+	{"passenger_count", "INTEGER", "i % 5"},
+	{"trip_distance", "REAL", "i % 900 / 37.0"},
+	{"rate_code_id", "INTEGER", "1"},
+	{"store_and_fwd_flag", "TEXT", "'N'"},
+	{"pickup_location_id", "INTEGER", "i % 263 + 1"},
+	{"dropoff_location_id", "INTEGER", "i % 257 + 1"},
+	{"payment_type", "INTEGER", "i % 4"},
+	{"fare_amount", "REAL", "i % 90 / 2.0"},
+	{"extra", "REAL", "0.5"},
+	{"mta_tax", "REAL", "0.5"},
+	{"tip_amount", "REAL", "i % 100 / 10.0"},
+	{"tolls_amount", "REAL", "0"},
+	{"improvement_surcharge", "REAL", "0.3"},
+	{"total_amount", "REAL", "i % 700 / 4.0"},
+	{"congestion_surcharge", "REAL", "NULL"},
 }
 
 // BenchmarkRead reads a table of 18 columns with one partition; an operation is a row.

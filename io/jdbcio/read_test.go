@@ -57,16 +57,7 @@ type dump struct {
 	Letters []string
 }
 
-// readAll reads a partition from pos to its end, page by page.
-func readAll(t *testing.T, src flow.Source, a flow.Assignment) (d dump, positions [][]byte) {
-	t.Helper()
-	positions, err := d.read(t.Context(), src, a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d, positions
-}
-
+// read reads a partition from a position to its end, page by page.
 func (d *dump) read(ctx context.Context, src flow.Source, a flow.Assignment) (positions [][]byte, err error) {
 	r, err := src.Open(ctx, a)
 	if err != nil {
@@ -160,8 +151,10 @@ func TestMisfitsAreRejected(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	text := arrow.NewSchema([]arrow.Field{
-		{Name: "id", Type: arrow.PrimitiveTypes.Int64}, {Name: "n", Type: arrow.BinaryTypes.String, Nullable: true},
-		{Name: "ts", Type: arrow.FixedWidthTypes.Timestamp_us, Nullable: true}, {Name: "b", Type: arrow.BinaryTypes.Binary, Nullable: true},
+		{Name: "id", Type: arrow.PrimitiveTypes.Int64},
+		{Name: "n", Type: arrow.BinaryTypes.String, Nullable: true},
+		{Name: "ts", Type: arrow.FixedWidthTypes.Timestamp_us, Nullable: true},
+		{Name: "b", Type: arrow.BinaryTypes.Binary, Nullable: true},
 	}, nil)
 	got := dumpAll(t, Options{URL: "sqlite://" + path, Table: "t", Schema: text})
 	if want := 4; len(got.Rows) != want || len(got.Letters) != 0 {

@@ -191,7 +191,7 @@ func TestEachRowOnceProperty(t *testing.T) {
 			URL: "sqlite:" + path, Table: "t", Partitions: rapid.IntRange(1, 9).Draw(r, "partitions"), BatchRows: rapid.IntRange(1, 7).Draw(r, "batch"),
 		}
 		var want []string
-		must(r, clear(db, ids))
+		must(r, remove(db, ids))
 		for _, id := range ids {
 			want = append(want, fmt.Sprintf("%d | v", id))
 		}
@@ -224,7 +224,7 @@ func must(r *rapid.T, err error) {
 }
 
 // clear puts rows of the given ids in the place of all others.
-func clear(db *sql.DB, ids []int64) error {
+func remove(db *sql.DB, ids []int64) error {
 	_, err := db.Exec("DELETE FROM t")
 	for _, id := range ids {
 		_, e := db.Exec("INSERT INTO t VALUES (?, 'v')", id)

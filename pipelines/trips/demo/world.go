@@ -108,7 +108,9 @@ func (d *demo) start(what string) (*child, error) {
 
 func (c *child) kill() {
 	_ = c.cmd.Process.Kill()
-	_ = <-c.done // it was killed
+	select {
+	case <-c.done: // it was killed
+	}
 }
 
 func (c *child) wait(limit time.Duration) error {

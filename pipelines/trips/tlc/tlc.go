@@ -94,6 +94,7 @@ func WriteSQLite(path string, copies int, months ...string) error {
 	if err != nil {
 		return err
 	}
+	defer insert.Close() //nolint:errcheck // the commit below is what counts
 	for _, m := range months {
 		trips, err := Load(m)
 		if err != nil {
