@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -169,6 +170,38 @@ func TestEncodeRoundTrip(t *testing.T) {
 			t.Fatal("the same rows gave other bytes")
 		}
 	})
+}
+
+// BR-050: a double comes back with its bits, be it a number or not.
+func TestEncodeDoublesAtTheEdge(t *testing.T) {
+	schema := arrow.NewSchema([]arrow.Field{{Name: "v", Type: arrow.PrimitiveTypes.Float64}}, nil)
+	s, err := parquetio.NewSink(parquetio.Options{URL: "lake"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := batch.NewBuilder(schema, batch.BuilderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []uint64{math.Float64bits(math.NaN()), 0x7ff0000000000000, 0xfff0000000000000, 1 << 63, 1, math.Float64bits(math.MaxFloat64)}
+	for _, bits := range want {
+		b.Col(0).Float64(math.Float64frombits(bits))
+		if err := b.EndRow(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, _ := read(t, encode(t, s, schema, rows))
+	var got []uint64
+	for _, v := range rec.Column(0).(*array.Float64).Values() {
+		got = append(got, math.Float64bits(v))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestEncodeRowGroups(t *testing.T) {

@@ -56,6 +56,15 @@ func TestKeys(t *testing.T) {
 	check(t, "rows", []string{"id=1 note=first", "id=2 note=(null)"}, g.Rows)
 }
 
+// BR-047: keys that one float64 stands for are two.
+func TestLargeKeysStayApart(t *testing.T) {
+	g := grouptest.New(t, mustOperator(t, orders, false, Options{Keys: []string{"id"}}).Open)
+	g.Process(grouptest.Batch(t, orders, `[{"id": 9007199254740992}, {"id": 9007199254740993}, {"id": 9007199254740993}, {"id": 712345678901234567}, {"id": 712345678901234568}]`))
+	check(t, "rows", []string{
+		"id=9007199254740992 note=(null)", "id=9007199254740993 note=(null)", "id=712345678901234567 note=(null)", "id=712345678901234568 note=(null)",
+	}, g.Rows)
+}
+
 func TestHorizon(t *testing.T) {
 	g := grouptest.New(t, mustOperator(t, orders, true, Options{Keys: []string{"id"}, Horizon: time.Minute}).Open)
 	const s = int64(1e6)

@@ -17,6 +17,7 @@ func mustWindows(t *testing.T, size, offset, lateness time.Duration) windows {
 	return w
 }
 
+// BR-065, BR-071
 func TestStartOfWindow(t *testing.T) {
 	day := 24 * time.Hour
 	at := func(s string) int64 {

@@ -133,6 +133,7 @@ func TestLateRowsKeepTheirColumns(t *testing.T) {
 	}
 }
 
+// BR-050: NaN groups with NaN, and -0 with 0.
 func TestNumbersAtTheEdge(t *testing.T) {
 	in := arrow.NewSchema([]arrow.Field{
 		{Name: "k", Type: arrow.PrimitiveTypes.Float64, Nullable: true},
