@@ -64,11 +64,14 @@ func (c *call) read(ctx context.Context, r Reader) (Page, error) {
 		if err := protect(func() (err error) { page, err = r.Read(cctx); return err }); err != nil {
 			return page, err
 		}
-		if err := c.page(ctx, page); err != nil {
+		letters, err := c.page(ctx, page)
+		if err != nil {
 			return page, err
 		}
-		if page.Rows != nil {
-			size += page.Rows.Bytes()
+		for _, b := range []*batch.Batch{page.Rows, letters} {
+			if b != nil {
+				size += b.Bytes()
+			}
 		}
 		c.g.control.page(c.src.n.name, c.part.ID, page)
 		if page.State != More || size >= callBytes || cctx.Err() != nil || c.g.control.Stopping() {
@@ -77,8 +80,8 @@ func (c *call) read(ctx context.Context, r Reader) (Page, error) {
 	}
 }
 
-// page emits what a page holds and moves the restriction.
-func (c *call) page(ctx context.Context, page Page) error {
+// page emits what a page holds and moves the restriction. It gives the letters that it has made of what was rejected.
+func (c *call) page(ctx context.Context, page Page) (*batch.Batch, error) {
 	step := c.src.n
 	if page.Rows != nil && page.Rows.Rows() > 0 {
 		c.rows(beamTime(page.Rows.MinTime()), page.Rows)
@@ -92,7 +95,7 @@ func (c *call) page(ctx context.Context, page Page) error {
 	}
 	letters, err := DeadRows(page.Rejected)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if letters != nil {
 		c.dead(beamTime(batch.NoTime), letters)
@@ -108,7 +111,7 @@ func (c *call) page(ctx context.Context, page Page) error {
 	if !c.src.spec.Bounded || c.src.spec.Ordered {
 		c.wm = max(c.wm, int64(beamTime(page.Watermark)))
 	}
-	return nil
+	return letters, nil
 }
 
 // idleSteps is the number of steps in which an idle watermark passes IdleAfter: a partition that does not move between two looks
