@@ -39,7 +39,8 @@ func TestEngineAgainstLoop(t *testing.T) {
 		var once, late *flow.Collection[grouptest.Tick]
 		ways := grouptest.DrawWays(t)
 		res, err := ways.Run(func(p *flow.Pipeline) {
-			d := dedupe.Rows("once", grouptest.Shaky("shaky", feed.Read(p, "in").Rows, ways.Shaky), dedupe.Options{Horizon: horizon})
+			in := grouptest.Relay("first", grouptest.Shaky("shaky", feed.Read(p, "in").Rows, ways.Shaky), ways.Unsure)
+			d := dedupe.Rows("once", in, dedupe.Options{Horizon: horizon})
 			once, late = flow.Collect[grouptest.Tick]("rows", grouptest.Relay("relay", d.Rows, ways.Unsure)), flow.Collect[grouptest.Tick]("late", d.Late)
 		})
 		if err != nil {

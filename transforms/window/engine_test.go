@@ -52,7 +52,7 @@ func (c *counted) build(p *flow.Pipeline) {
 	if c.once {
 		in = dedupe.Rows("once", in, dedupe.Options{Keys: []string{"id"}}).Rows
 	}
-	w := window.Fixed("w", grouptest.Shaky("shaky", in, c.ways.Shaky), time.Minute, c.o)
+	w := window.Fixed("w", grouptest.Shaky("shaky", grouptest.Relay("first", in, c.ways.Unsure), c.ways.Shaky), time.Minute, c.o)
 	c.rows = flow.Collect[result]("rows", grouptest.Relay("relay", w.Rows, c.ways.Unsure))
 	if c.o.LateRows {
 		c.lateTicks = flow.Collect[grouptest.Tick]("late", w.Late)

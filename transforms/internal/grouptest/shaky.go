@@ -10,8 +10,11 @@ import (
 
 var errShaky = errors.New("fails now and then")
 
-// Shaky passes batches on and fails at the n-th, the 4n-th and so on, so that bundles are repeated; 0: never.
+// Shaky passes batches on and fails at the n-th, the 4n-th and so on, so that bundles are repeated. For 0 there is no such step.
 func Shaky(step string, in flow.Rows, n int64) flow.Rows {
+	if n == 0 {
+		return in
+	}
 	fails := every(n)
 	return flow.Transform(step, in, flow.Step{Kind: "shaky", Schema: in.Schema(), Open: func() (flow.StepFunc, error) {
 		return func(b *batch.Batch, out *flow.StepOut) error {
@@ -22,8 +25,11 @@ func Shaky(step string, in flow.Rows, n int64) flow.Rows {
 }
 
 // Relay is a keyed step that passes batches on. It fails at the n-th end of a bundle, the 4n-th and so on, when the keyed steps before it have
-// put their state back; 0: never.
+// put their state back. For 0 there is no such step.
 func Relay(step string, in flow.Rows, n int64) flow.Rows {
+	if n == 0 {
+		return in
+	}
 	fails := every(n)
 	return flow.Apply(step, in, flow.Operator{
 		Kind: "relay", Schema: in.Schema(), Open: func() flow.Group { return relay{} },
@@ -36,7 +42,7 @@ func every(n int64) func() error {
 	var calls, next atomic.Int64
 	next.Store(n)
 	return func() error {
-		if n > 0 && calls.Add(1) == next.Load() {
+		if calls.Add(1) == next.Load() {
 			next.Store(4 * next.Load())
 			return errShaky
 		}
