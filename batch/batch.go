@@ -88,11 +88,30 @@ func New(rec arrow.RecordBatch) (*Batch, error) {
 	return b, nil
 }
 
-// bound computes the bounds of the event time.
+// bound computes the bounds of the event time, and what Arrow computes at the first look: a batch is looked at by several
+// consumers at a time.
 func (b *Batch) bound() {
+	for _, c := range b.rec.Columns() {
+		lookAt(c)
+	}
 	b.min, b.max = NoTime, NoTime
 	if t := b.Times(); len(t) > 0 {
 		b.min, b.max = slices.Min(t), slices.Max(t)
+	}
+}
+
+// lookAt makes an array compute its number of nulls, and a dictionary its values, which arrow-go keeps without a lock.
+func lookAt(a arrow.Array) {
+	a.NullN()
+	switch a := a.(type) {
+	case *array.Dictionary:
+		lookAt(a.Dictionary())
+	case array.ListLike:
+		lookAt(a.ListValues())
+	case *array.Struct:
+		for i := range a.NumField() {
+			lookAt(a.Field(i))
+		}
 	}
 }
 
