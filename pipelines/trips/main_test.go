@@ -117,6 +117,9 @@ func (s *site) run(more ...string) (code int, out, errs string) {
 // child starts the command in a process of its own.
 func (s *site) child(env []string, more ...string) *child {
 	s.t.Helper()
+	if raceDetector {
+		s.t.Skip("runs a process of its own: left to the run without the race detector")
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		s.t.Fatal(err)

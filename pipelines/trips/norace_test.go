@@ -1,0 +1,6 @@
+//go:build !race
+
+package main
+
+// raceDetector is described where it is true.
+const raceDetector = false
