@@ -27,7 +27,7 @@ type Account struct {
 	Bytes   int64 `json:"bytes"`
 	Commits int64 `json:"commits"`
 	// Balanced says that the equations hold. It is null where a source reaches the sink by more than one way, so that
-	// its rows count more than once.
+	// its rows count more than once, and where the sink takes rejected or late rows, which are not all that its sources gave.
 	Balanced *bool `json:"balanced"`
 }
 
@@ -62,7 +62,7 @@ func (g *Graph) Accounts(ctx context.Context, counters map[StepCount]int64) ([]A
 		}
 		staged := counters[StepCount{n.name, "staged"}]
 		a.Waiting = staged - a.Written
-		if single && !n.takesDead() {
+		if single && !n.side {
 			ok := a.Read == staged+a.Rejected+a.Dropped+a.Late+a.Held && a.Waiting >= 0
 			a.Balanced = &ok
 		}
@@ -77,14 +77,4 @@ func countPaths(n *node, paths map[*node]int) {
 	for _, in := range n.inputs {
 		countPaths(in, paths)
 	}
-}
-
-// takesDead says whether the rows of a sink are dead letters: these are not the rows that its sources gave.
-func (n *node) takesDead() bool {
-	for _, in := range n.inputs {
-		if in.schema == DeadSchema {
-			return true
-		}
-	}
-	return false
 }

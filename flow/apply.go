@@ -100,7 +100,12 @@ func (f *groupFn) FinishBundle(ctx context.Context, emit func(beam.EventTime, st
 		g.nodes[f.Step].count(ctx, "in", b.Weight())
 	}
 	if op.Combine != nil {
-		if err := protect(func() (err error) { in, err = op.Combine(in); return err }); err != nil {
+		taken := weigh(in)
+		err := protect(func() (err error) { in, err = op.Combine(in); return err })
+		if err == nil {
+			err = books(taken, weigh(in))
+		}
+		if err != nil {
 			return &StepError{Step: f.Step, Position: span(in...), Op: "combine", Err: err}
 		}
 	}

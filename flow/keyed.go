@@ -50,6 +50,7 @@ type keyedCall struct {
 	sp    state.Provider
 	tp    timers.Provider
 	label string
+	in    int64 // source rows that the call brings
 	emits
 }
 
@@ -61,7 +62,7 @@ func (f *keyedFn) StartBundle(context.Context, func(beam.EventTime, *batch.Batch
 
 // ProcessElement hands the next batch to its group.
 func (f *keyedFn) ProcessElement(ctx context.Context, sp state.Provider, tp timers.Provider, label string, in *batch.Batch, rows, late func(beam.EventTime, *batch.Batch)) error {
-	c := keyedCall{sp: sp, tp: tp, label: label, emits: emits{rows, late}}
+	c := keyedCall{sp: sp, tp: tp, label: label, in: in.Weight(), emits: emits{rows, late}}
 	return f.call(ctx, c, func(gr Group, out *Out, _ *head) error { return gr.Process(in, out) })
 }
 
@@ -124,6 +125,9 @@ func (f *keyedFn) call(ctx context.Context, c keyedCall, do func(Group, *Out, *h
 		f.held[c.label] = indexed[Group]{nonce: h.nonce, index: gr}
 		return nil
 	case err != nil:
+		return &StepError{Step: f.Step, Partition: c.label, Op: c.op.Kind, Err: err}
+	}
+	if err := books(c.in, out.weight()); err != nil {
 		return &StepError{Step: f.Step, Partition: c.label, Op: c.op.Kind, Err: err}
 	}
 	if err := c.emit(ctx, &out); err != nil {

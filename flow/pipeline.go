@@ -57,6 +57,7 @@ type node struct {
 	guarantee  string
 	site       string
 	inputs     []*node
+	side       bool // takes rows that a step before it has rejected or given out as late
 	schema     *arrow.Schema
 	impl       any
 }
@@ -133,6 +134,7 @@ func (p *Pipeline) add(name, kind string, inputs ...Rows) *node {
 			return nil
 		}
 		n.inputs = append(n.inputs, in.from)
+		n.side = n.side || in.role != roleRows || in.from.side
 	}
 	p.nodes[name] = n
 	p.order = append(p.order, n)

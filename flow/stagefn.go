@@ -134,6 +134,7 @@ func sortByDest(b *batch.Batch, r Routing) (*batch.Batch, []run, error) {
 	if r.Of == nil {
 		return b, []run{{0, 0, b.Rows()}}, nil
 	}
+	refused := 0
 	if len(r.Of) != b.Rows() {
 		return nil, nil, fmt.Errorf("the sink routed %d of %d rows", len(r.Of), b.Rows())
 	}
@@ -144,7 +145,12 @@ func sortByDest(b *batch.Batch, r Routing) (*batch.Batch, []run, error) {
 		}
 		if d >= 0 {
 			start[d+1]++
+		} else {
+			refused++
 		}
+	}
+	if refused != len(r.Refused) {
+		return nil, nil, fmt.Errorf("the sink routed %d rows to no destination and gave a reason for %d", refused, len(r.Refused))
 	}
 	var runs []run
 	for d := range r.Dests {

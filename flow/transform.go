@@ -61,6 +61,9 @@ func (f *stepFn) ProcessElement(ctx context.Context, in *batch.Batch, rows, dead
 	if err := protect(func() error { return f.fn(in, &out) }); err != nil {
 		return &StepError{Step: f.Step, Position: span(in), Op: s.Kind, Err: err}
 	}
+	if err := books(in.Weight(), out.weight(in)); err != nil {
+		return &StepError{Step: f.Step, Position: span(in), Op: s.Kind, Err: err}
+	}
 	n := g.nodes[f.Step]
 	n.count(ctx, "in", in.Weight())
 	for _, b := range out.rows {

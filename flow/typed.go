@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"bytes"
+
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -261,28 +263,47 @@ func carry(in, res *batch.Batch, from []int32) (*batch.Batch, error) {
 	return in.With(res.Schema(), res.Record().Columns())
 }
 
-// spread gives rows that came from the same row increasing sub-indexes, and all but the first of them no weight.
+// spread leaves the weight of a row to the first of those that came from it, and gives rows of one position increasing
+// sub-indexes, also where an earlier step has made several rows of it.
 func spread(b *batch.Batch, from []int32) (*batch.Batch, error) {
 	old := b.Weights()
-	subs, _ := b.Hidden(batch.SubColumn).(*array.Int32)
-	w, sub := make([]int64, len(from)), make([]int32, len(from))
+	w := make([]int64, len(from))
 	for i, f := range from {
-		first := i == 0 || from[i-1] != f
-		if first {
+		if i == 0 || from[i-1] != f {
 			w[i] = weightAt(old, int32(i))
-		}
-		if subs != nil {
-			sub[i] = subs.Value(i)
-		}
-		if !first {
-			sub[i] = sub[i-1] + 1
 		}
 	}
 	b, err := b.WithHidden(batch.WeightColumn, int64Array(w))
 	if err != nil || b.Hidden(batch.PartColumn) == nil {
 		return b, err
 	}
+	same := samePosition(b)
+	subs, _ := b.Hidden(batch.SubColumn).(*array.Int32)
+	sub := make([]int32, len(from))
+	for i := range sub {
+		if subs != nil && subs.IsValid(i) {
+			sub[i] = subs.Value(i)
+		}
+		if i > 0 && same(i) {
+			sub[i] = max(sub[i], sub[i-1]+1)
+		}
+	}
 	return b.WithHidden(batch.SubColumn, int32Array(sub))
+}
+
+// samePosition gives a function that says whether a row has the partition and offset of the one before it.
+func samePosition(b *batch.Batch) func(row int) bool {
+	part, _ := b.Hidden(batch.PartColumn).(*array.Dictionary)
+	samePart := func(row int) bool {
+		return part.IsValid(row) && part.IsValid(row-1) && part.GetValueIndex(row) == part.GetValueIndex(row-1)
+	}
+	switch o := b.Hidden(batch.OffsetColumn).(type) {
+	case *array.Int64:
+		return func(row int) bool { return samePart(row) && o.Value(row) == o.Value(row-1) }
+	case *array.Binary:
+		return func(row int) bool { return samePart(row) && bytes.Equal(o.Value(row), o.Value(row-1)) }
+	}
+	return func(int) bool { return false }
 }
 
 func int64Array(v []int64) arrow.Array {

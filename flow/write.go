@@ -43,8 +43,8 @@ func Write(step string, in Rows, s Sink) Written {
 		return Written{}
 	}
 	for _, f := range in.schema.Fields() {
-		if f.Type.ID() == arrow.DICTIONARY {
-			p.Errorf(step, "column %q is dictionary-encoded; cast it to %s", f.Name, f.Type.(*arrow.DictionaryType).ValueType)
+		if d := dictionaryIn(f.Type); d != nil {
+			p.Errorf(step, "column %q is dictionary-encoded; cast it to %s", f.Name, d.ValueType)
 			return Written{}
 		}
 	}
@@ -86,3 +86,18 @@ func (s stepPayload) fail(op string, err error) error {
 }
 
 func damaged(what string, err error) error { return fmt.Errorf("%s is damaged: %w", what, err) }
+
+// dictionaryIn finds a dictionary-encoded type in t: a staged range could not be read without those before it.
+func dictionaryIn(t arrow.DataType) *arrow.DictionaryType {
+	if d, ok := t.(*arrow.DictionaryType); ok {
+		return d
+	}
+	if n, ok := t.(arrow.NestedType); ok {
+		for _, f := range n.Fields() {
+			if d := dictionaryIn(f.Type); d != nil {
+				return d
+			}
+		}
+	}
+	return nil
+}
