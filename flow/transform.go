@@ -61,7 +61,11 @@ func (f *stepFn) ProcessElement(ctx context.Context, in *batch.Batch, rows, dead
 	if err := protect(func() error { return f.fn(in, &out) }); err != nil {
 		return &StepError{Step: f.Step, Position: span(in), Op: s.Kind, Err: err}
 	}
-	if err := books(in.Weight(), out.weight(in)); err != nil {
+	err = books(in.Weight(), out.weight(in))
+	if err == nil && s.OneToOne {
+		err = oneToOne(in, &out)
+	}
+	if err != nil {
 		return &StepError{Step: f.Step, Position: span(in), Op: s.Kind, Err: err}
 	}
 	n := g.nodes[f.Step]
