@@ -351,7 +351,7 @@ func TestTwoSignals(t *testing.T) {
 	s := newSite(t).withHistory("2019-01").withKafka()
 	tr := newTruth(t, []string{"2019-01"}, nil)
 	p := s.child(nil)
-	s.awaitCommit("0000000001") // the beginning
+	s.awaitCommit("0000000001")  // the beginning
 	s.signal(p, syscall.SIGSTOP) // so that both are there before the first one has had its effect
 	s.await("the stop", func() bool { return stopped(p.cmd.Process.Pid) })
 	s.signal(p, syscall.SIGTERM)
