@@ -56,7 +56,9 @@ func (d *demo) run() error {
 		return err
 	}
 	d.say("kill -9 of process %d, in the middle of the work", first.cmd.Process.Pid)
-	first.kill()
+	if err := first.kill(); err != nil {
+		return err
+	}
 	second, err := d.start("second run")
 	if err != nil {
 		return err

@@ -106,11 +106,15 @@ func (d *demo) start(what string) (*child, error) {
 	return c, nil
 }
 
-func (c *child) kill() {
-	_ = c.cmd.Process.Kill()
-	select {
-	case <-c.done: // it was killed
+// kill ends the process as a crash does.
+func (c *child) kill() error {
+	if err := c.cmd.Process.Kill(); err != nil {
+		return err
 	}
+	if err := <-c.done; err == nil {
+		return errors.New("the process had ended by itself before it was killed")
+	}
+	return nil
 }
 
 func (c *child) wait(limit time.Duration) error {
@@ -118,8 +122,7 @@ func (c *child) wait(limit time.Duration) error {
 	case err := <-c.done:
 		return err
 	case <-time.After(limit):
-		c.kill()
-		return errors.New("the second run did not end in time")
+		return errors.Join(errors.New("the second run did not end in time"), c.kill())
 	}
 }
 
