@@ -40,6 +40,9 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
+	if raceDetector {
+		t.Skip("runs whole jobs: left to the run without the race detector")
+	}
 	dir := t.TempDir()
 	return &site{t: t, dir: dir, lake: filepath.Join(dir, "lake"), dead: filepath.Join(dir, "dead-letter"), history: filepath.Join(dir, "trips.db"), topic: "trips"}
 }
@@ -117,9 +120,6 @@ func (s *site) run(more ...string) (code int, out, errs string) {
 // child starts the command in a process of its own.
 func (s *site) child(env []string, more ...string) *child {
 	s.t.Helper()
-	if raceDetector {
-		s.t.Skip("runs a process of its own: left to the run without the race detector")
-	}
 	exe, err := os.Executable()
 	if err != nil {
 		s.t.Fatal(err)
