@@ -144,6 +144,25 @@ func balanced(t fataler, res runners.Result, step string, rows int64) {
 	}
 }
 
+// A run until now has read every partition to its end when it stops, whatever ended the runs before it; windows stay open.
+func TestEngineUntilNow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := counted{live: grouptest.DrawTicks(t, 0), o: window.Options{Keys: []string{"key"}, Values: window.Values{"n": window.Count(), "ids": window.Sum("id")}}}
+		c.live.Idle = true
+		c.live.Appear()
+		ways := grouptest.DrawWays(t)
+		ways.Now = true
+		res, err := ways.Run(c.build)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, rows := res.Steps["w"], int64(len(c.live.Rows()))
+		if res.State != "stopped" || n["in"] != rows || n["out"]+n["late"]+n["held"] != rows {
+			t.Errorf("%s: of %d rows the step has taken %d and given %d, late %d, held %d", res.State, rows, n["in"], n["out"], n["late"], n["held"])
+		}
+	})
+}
+
 // instant is a row at any time.
 type instant struct{ Micros, ID int64 }
 

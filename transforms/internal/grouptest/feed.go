@@ -46,6 +46,29 @@ func (f *Feed[T]) Read(p *flow.Pipeline, step string) flow.Input {
 	return flow.Read(p, step, &feedSource[T]{f, m, step})
 }
 
+// Appear makes all partitions of an idle feed exist from the start.
+func (f *Feed[T]) Appear() {
+	for i := range f.Parts {
+		f.opened.Store(i, true)
+	}
+}
+
+// Ends implements flow.Ender.
+func (s *feedSource[T]) Ends(_ context.Context, p flow.Partition) ([]byte, error) {
+	part, err := strconv.Atoi(p.ID)
+	if err != nil {
+		return nil, err
+	}
+	return []byte(strconv.Itoa(len(s.Parts[part]))), nil
+}
+
+// Reached implements flow.Ender.
+func (s *feedSource[T]) Reached(position, end []byte) bool {
+	at, _ := strconv.Atoi(string(position)) // 0 at the start
+	to, _ := strconv.Atoi(string(end))
+	return at >= to
+}
+
 type feedSource[T any] struct {
 	*Feed[T]
 	m    *batch.Mapping[T]
@@ -151,8 +174,11 @@ func (r *feedReader[T]) Read(context.Context) (flow.Page, error) {
 // asked to stop, and how often bundles fail, for Shaky and Relay.
 type Ways struct {
 	Workers       int
+	Now           bool // until now: the job stops by itself
 	Crash, Stop   []int64
 	Shaky, Unsure int64
+
+	asked bool // to stop
 }
 
 // DrawWays draws a way to run a job.
@@ -189,7 +215,7 @@ func (w Ways) Run(build func(*flow.Pipeline)) (res runners.Result, err error) {
 	for {
 		control := &flow.Control{}
 		res, err := runners.Run(ctx, build, runners.Options{
-			UntilIdle: idle, Pipeline: "test", Name: "test", Job: dir, InMemory: memory, Workers: w.Workers, Stores: stores, Control: control,
+			UntilIdle: w.idle(), UntilNow: w.Now, Pipeline: "test", Name: "test", Job: dir, InMemory: memory, Workers: w.Workers, Stores: stores, Control: control,
 			OnCommit: func(n int64) error { return w.before(n, control) },
 		})
 		switch {
@@ -197,10 +223,18 @@ func (w Ways) Run(build func(*flow.Pipeline)) (res runners.Result, err error) {
 			return res, fmt.Errorf("the job does not end: %w", errors.Join(ctx.Err(), err))
 		case errors.Is(err, errCrash):
 			w.Crash = w.Crash[1:]
-		case err != nil || res.State == "finished":
+		case err != nil || res.State == "finished" || w.Now && !w.asked:
 			return res, err
 		}
+		w.asked = false
 	}
+}
+
+func (w *Ways) idle() time.Duration {
+	if w.Now {
+		return 0
+	}
+	return idle
 }
 
 func (w *Ways) before(n int64, c *flow.Control) error {
@@ -208,7 +242,7 @@ func (w *Ways) before(n int64, c *flow.Control) error {
 		return errCrash
 	}
 	if len(w.Stop) > 0 && n >= w.Stop[0] && !c.Stopping() {
-		w.Stop = w.Stop[1:]
+		w.Stop, w.asked = w.Stop[1:], true
 		c.Stop()
 	}
 	return nil
