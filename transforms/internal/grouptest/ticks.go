@@ -22,8 +22,9 @@ var Epoch = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 func DrawTicks(t *rapid.T, from int64) *Feed[Tick] {
 	f := &Feed[Tick]{At: func(r Tick) time.Time { return r.At }, Idle: rapid.Bool().Draw(t, "idle at its end")}
 	parts := rapid.IntRange(1, 3).Draw(t, "partitions")
-	keys := rapid.Int64Range(1, 40).Draw(t, "keys")
+	keys := rapid.SampledFrom([]int64{1, 1, 3, 40}).Draw(t, "keys")
 	far := time.Duration(rapid.SampledFrom([]int{1, 60, 600}).Draw(t, "minutes far")) * time.Minute
+	rows := rapid.SampledFrom([]int{12, 80, 1500}).Draw(t, "rows of a page")
 	for range parts {
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		upTo := func(d time.Duration) time.Duration { return time.Duration(rng.Int64N(int64(d))) }
@@ -35,7 +36,7 @@ func DrawTicks(t *rapid.T, from int64) *Feed[Tick] {
 				front = front.Add(upTo(far))
 			}
 			var page Page[Tick]
-			for range rng.IntN(12) {
+			for range rng.IntN(rows) {
 				at := front.Add(upTo(2*time.Minute) - 10*time.Second)
 				switch rng.IntN(8) {
 				case 0:
