@@ -38,7 +38,7 @@ func Read(p *Pipeline, step string, src Source) Input {
 		p.Errorf(step, "%s gives no columns", spec.Connector)
 		return Input{}
 	}
-	n.detail, n.guarantee, n.schema = spec.Address, spec.Guarantee, spec.Schema
+	n.detail, n.guarantee, n.schema = spec.shown(), spec.Guarantee, spec.Schema
 	n.identity = spec.Connector + " " + spec.Address
 	n.impl = &source{Source: src, spec: spec, n: n}
 	s := p.scope(n)

@@ -41,6 +41,9 @@ type SourceSpec struct {
 	Connector string
 	// Address says what is read, without secrets: it is shown in plans and is part of the job's default name. Required.
 	Address string
+	// Endpoint says how it is reached now, such as a list of brokers, without secrets. It is shown in plans and is no part of
+	// the job's identity: a job goes on when it changes.
+	Endpoint string
 	// Schema is the visible schema of the rows. Required.
 	Schema *arrow.Schema
 	// EventTime says that every batch has the hidden column batch.TimeColumn.
@@ -57,6 +60,14 @@ type SourceSpec struct {
 	IdleAfter time.Duration
 	// Guarantee says in one line what the source promises; it is printed by plan.
 	Guarantee string
+}
+
+// shown is the source as plans show it.
+func (s SourceSpec) shown() string {
+	if s.Endpoint == "" {
+		return s.Address
+	}
+	return s.Address + " at " + s.Endpoint
 }
 
 // Partition is one independently readable part of a source.

@@ -63,7 +63,8 @@ func newSource(o Options) (*source, error) {
 func (s *source) Spec() flow.SourceSpec {
 	return flow.SourceSpec{
 		Connector: "kafkaio",
-		Address:   "kafka://" + strings.Join(s.o.Brokers, ",") + "/" + strings.Join(s.o.Topics, ","),
+		Address:   "kafka:" + strings.Join(s.o.Topics, ","),
+		Endpoint:  strings.Join(s.o.Brokers, ","),
 		Schema:    s.schema,
 		EventTime: true,
 		Discover:  max(s.o.Discover, 0),

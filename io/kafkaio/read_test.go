@@ -315,3 +315,22 @@ func TestOptionFaultsComeTogether(t *testing.T) {
 		t.Error("good options are refused")
 	}
 }
+
+// Another broker to start from is no other job: what the topic is says the cluster, by its ids in the positions.
+func TestBrokersAreNoPartOfTheJob(t *testing.T) {
+	build := func(brokers ...string) *flow.Graph {
+		g, err := flow.Build("p", func(p *flow.Pipeline) {
+			in := Read(p, "trips", Options{Brokers: brokers, Topics: []string{"trips"}, Schema: schema})
+			flow.Collect[struct{ ID int64 }]("out", in.Rows)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	one, two := build("a:1"), build("b:1", "a:1")
+	got := []string{two.Fingerprint(), two.DefaultJob()}
+	if diff := cmp.Diff([]string{one.Fingerprint(), one.DefaultJob()}, got); diff != "" {
+		t.Errorf("fingerprint and name with another broker (-want +got):\n%s", diff)
+	}
+}
