@@ -49,7 +49,15 @@ type Features struct {
 }
 
 // Connectors are the features of every connector of this repository, by name.
-func Connectors() []Features { return []Features{DeadLetter(), JDBC(), Kafka(), Parquet()} }
+func Connectors() []Features { return []Features{DeadLetter(), File(), JDBC(), Kafka(), Parquet()} }
+
+// File is what fileio can do.
+func File() Features {
+	return Features{
+		Connector: "fileio", Delivery: "each record of each file once",
+		Reads: true, Bounded: true, Replays: true, EventTime: true, Identity: true, Rejects: true,
+	}
+}
 
 // JDBC is what jdbcio can do.
 func JDBC() Features {
