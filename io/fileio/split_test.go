@@ -3,6 +3,7 @@ package fileio
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/csv"
 	"errors"
 	"io"
@@ -104,4 +105,43 @@ func TestRowsSurvive(t *testing.T) {
 			rt.Fatalf("%v (-want +got)\n%s\n%q", err, diff, text.String())
 		}
 	})
+}
+
+// cancelling ends a context whenever it is read.
+type cancelling struct {
+	io.Reader
+	cancel context.CancelFunc
+}
+
+func (c *cancelling) Read(p []byte) (int, error) {
+	c.cancel()
+	return c.Reader.Read(p)
+}
+
+// What was read of a record before its context ended is not lost.
+func TestPauseWithinARecord(t *testing.T) {
+	in := &cancelling{Reader: &chunks{[]byte("1,\"a\nb\"\r\n2,c"), 3}}
+	s := splitter{in: bufio.NewReaderSize(in, 16), csv: true, comma: ',', max: 100, line: 1}
+	var have []string
+	pauses := 0
+	for {
+		ctx, cancel := context.WithCancel(t.Context())
+		in.cancel = cancel
+		rec, err := s.next(ctx)
+		cancel()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if errors.Is(err, errPaused) {
+			pauses++
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		have = append(have, string(rec.raw))
+	}
+	if diff := cmp.Diff([]string{"1,\"a\nb\"", "2,c"}, have); pauses < 2 || diff != "" {
+		t.Errorf("%d pauses\n%s", pauses, diff)
+	}
 }
