@@ -20,7 +20,7 @@ import (
 
 // FuzzCSV holds records against encoding/csv, and their bytes against the file.
 func FuzzCSV(f *testing.F) {
-	for _, s := range []string{"a,b\nc,d", "\"a\r\n\"\"b\",c\r\n", "a\"b,\"c\nd\"\ne", "\"a\"\r", "\"a\"\rb\n", "\n\r\n,\n", "\"", "\"a\"b\nc", "\r", "a\r\r\n"} {
+	for _, s := range []string{"a,b\nc,d", "\"a\r\n\"\"b\",c\r\n", "a\"b,\"c\nd\"\ne", "\"a\"\r", "\"a\"\rb\n", "\n\r\n,\n", "\"", "\"a\"b\nc", "\r", "a\r\r\n", "\"a\"\r,b\n", "\"a\"\r\"b\n"} {
 		f.Add([]byte(s), 1)
 	}
 	f.Fuzz(func(t *testing.T, data []byte, chunk int) {
@@ -145,3 +145,16 @@ func TestPauseWithinARecord(t *testing.T) {
 		t.Errorf("%d pauses\n%s", pauses, diff)
 	}
 }
+
+// A record of any size takes no more memory than MaxRecordBytes.
+func TestLargeRecordIsNotKept(t *testing.T) {
+	s := splitter{in: bufio.NewReader(io.LimitReader(zeros{}, 64<<20)), csv: true, comma: ',', max: 100, line: 1}
+	rec, err := s.next(t.Context())
+	if err != nil || rec.fault == "" || len(rec.raw) != 100 || cap(s.rec.raw) > 1000 || s.offset != 64<<20 {
+		t.Errorf("%v: %q, %d bytes in %d, read to %d", err, rec.fault, len(rec.raw), cap(s.rec.raw), s.offset)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
