@@ -174,17 +174,23 @@ func sizeOf(v driver.Value) int64 {
 
 func (d *decoder) reject(vals []driver.Value, at rowAt, err error) *flow.Letter {
 	d.b.Rollback()
+	l := letter(d.names, vals, at, err)
+	d.bytes += int64(len(l.Payload))
+	return l
+}
+
+// letter holds a row that does not fit, with all its values.
+func letter(names []string, vals []driver.Value, at rowAt, err error) *flow.Letter {
 	var buf bytes.Buffer
 	buf.WriteByte('{')
 	for i, v := range vals {
 		if i > 0 {
 			buf.WriteByte(',')
 		}
-		name, _ := json.Marshal(d.names[i])
+		name, _ := json.Marshal(names[i])
 		fmt.Fprintf(&buf, "%s:%s", name, stored(v))
 	}
 	buf.WriteByte('}')
-	d.bytes += int64(buf.Len())
 	return &flow.Letter{
 		Reason: err.Error(), Position: "row " + strconv.FormatInt(at.row, 10), Offset: at.row,
 		EventTime: batch.NoTime, Format: flow.FormatJSON, Payload: buf.Bytes(),

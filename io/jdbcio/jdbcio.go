@@ -1,14 +1,15 @@
 // Package jdbcio reads database tables and queries over "JDBC" URLs, without a JVM.
 //
 // Delivery: every row of one snapshot exactly once. All partitions of a dump read the same snapshot, and a dump that was
-// interrupted goes on only if the database proves to be unchanged.
+// interrupted goes on only from that snapshot: SQLite's is the file that proves to be unchanged, PostgreSQL's ends with the
+// process that made it.
 //
-// Order: by row id within a partition; none between partitions.
+// Order: by row id (SQLite) or place (PostgreSQL) within a partition; none between partitions.
 //
-// Positions: the snapshot's identity, and the row id (for a table) or the row number (for a query) behind the last row
-// that was committed.
+// Positions: the snapshot's identity, and the row id (of a SQLite table) or the row number behind the last row that was
+// committed.
 //
-// SQLite is supported now. Another database plugs in as a dialect: see dialects.
+// SQLite and PostgreSQL are supported. Another database plugs in as a dialect: see dialects.
 package jdbcio
 
 import (
@@ -30,11 +31,11 @@ type database interface {
 	// Columns asks the database for the schema of what is read.
 	Columns(ctx context.Context) (*arrow.Schema, error)
 	// Source makes the source for that schema, or a part or cast of it.
-	Source(schema *arrow.Schema) flow.Source
+	Source(schema *arrow.Schema) (flow.Source, error)
 }
 
 // dialects maps the scheme of a URL, with and without "jdbc:", to a dialect.
-var dialects = map[string]dialect{"sqlite": openSQLite}
+var dialects = map[string]dialect{"postgres": openPostgres, "postgresql": openPostgres, "sqlite": openSQLite}
 
 func schemes() string {
 	names := make([]string, 0, len(dialects))

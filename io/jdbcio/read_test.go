@@ -315,7 +315,7 @@ func TestMistakes(t *testing.T) {
 		want string
 	}{
 		{Options{}, "URL: want jdbc:<database>"},
-		{Options{URL: "jdbc:oracle:thin:u/geheim@h"}, `database "oracle" is not supported; supported: sqlite`},
+		{Options{URL: "jdbc:oracle:thin:u/geheim@h"}, `database "oracle" is not supported; supported: postgres, postgresql, sqlite`},
 		{Options{URL: "sqlite:" + path, Table: "t", Query: "q"}, "exclude each other"},
 		{Options{URL: "sqlite:" + path, Table: "t"}, `no such table or view: "t"`},
 		{Options{URL: "sqlite:/no/such.db", Table: "t"}, "no database file: /no/such.db does not exist"},

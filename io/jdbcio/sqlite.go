@@ -208,6 +208,9 @@ func (s *sqliteFile) rowID(ctx context.Context, conn *sql.Conn) (string, error) 
 }
 
 // Source makes the source.
-func (s *sqliteFile) Source(schema *arrow.Schema) flow.Source {
-	return &sqliteSource{sqliteFile: *s, schema: schema}
+func (s *sqliteFile) Source(schema *arrow.Schema) (flow.Source, error) {
+	if err := checkTypes(schema); err != nil {
+		return nil, err
+	}
+	return &sqliteSource{sqliteFile: *s, schema: schema}, nil
 }
