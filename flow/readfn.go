@@ -70,7 +70,6 @@ func (f *listFn) ProcessElement(ctx context.Context, we *sdf.ManualWatermarkEsti
 	if err != nil {
 		return nil, err
 	}
-	g.control.register(f.Step, src.spec, r.Known)
 	if r.Listed != 0 && g.control.Closing() {
 		return f.end(rt, r)
 	}
@@ -80,10 +79,12 @@ func (f *listFn) ProcessElement(ctx context.Context, we *sdf.ManualWatermarkEsti
 		rt.TryClaim(r.encode())
 		return sdf.ResumeProcessingIn(pause), nil
 	}
+	before := len(r.Known)
 	if r, err = f.list(ctx, src, r, emit); err != nil {
 		return nil, err
 	}
-	g.control.register(f.Step, src.spec, r.Known)
+	// Those of earlier runs are the runner's to tell, see Unmet: some of them may have ended.
+	g.control.register(f.Step, src.spec, r.Known[before:])
 	g.control.list(f.Step)
 	r.Listed = listing.UnixMicro()
 	if src.spec.Discover <= 0 {
