@@ -202,6 +202,7 @@ func TestPostgresSnapshot(t *testing.T) {
 	var all dump
 	var done [][]byte
 	for _, p := range parts {
+		before := len(all.Rows)
 		positions, err := all.read(t.Context(), src, flow.Assignment{Partition: p})
 		if err != nil {
 			t.Fatal(err)
@@ -211,8 +212,7 @@ func TestPostgresSnapshot(t *testing.T) {
 		if _, err := rest.read(t.Context(), src, flow.Assignment{Partition: p, Position: positions[2]}); err != nil {
 			t.Fatal(err)
 		}
-		first := len(all.Rows) - len(rest.Rows)
-		sameRows(t, rest.Rows, all.Rows[first:])
+		sameRows(t, rest.Rows, all.Rows[before+3*100:])
 	}
 	want := make([]string, 5000)
 	for i := range want {
