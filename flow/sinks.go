@@ -57,18 +57,26 @@ func (s *sinkStates) pieceName(g *Graph, step string) string {
 func SinkPlace(spec SinkSpec, job string) string {
 	staging := spec.Staging
 	if staging == "" {
-		staging = parent(spec.URL) + ".millrace"
+		staging = object.Join(parent(spec.URL), ".millrace")
 	}
-	return strings.TrimSuffix(staging, "/") + "/" + job
+	return object.Join(staging, job)
 }
 
-// parent gives the address above, with a slash at its end.
-func parent(url string) string {
-	url = strings.TrimRight(url, "/")
-	if !strings.Contains(url, "://") {
-		return filepath.Dir(url) + "/"
+// parent gives the address above with the options of the address. Above a whole bucket there is nothing.
+func parent(address string) string {
+	root, rest, ok := strings.Cut(address, "://")
+	if !ok {
+		return filepath.Dir(strings.TrimRight(address, "/"))
 	}
-	return url[:strings.LastIndex(url, "/")+1]
+	place, options, has := strings.Cut(rest, "?")
+	place = strings.TrimRight(place, "/")
+	if i := strings.LastIndexByte(place, '/'); i >= 0 {
+		place = place[:i+1]
+	}
+	if has {
+		options = "?" + options
+	}
+	return root + "://" + place + options
 }
 
 // open opens a sink's stores and its ledger; it touches nothing.

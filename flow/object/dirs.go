@@ -94,8 +94,12 @@ func syncDir(root *os.Root, dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// SameFileSystem checks that two directories lie, or will lie, on one file system. The error names both.
+// SameFileSystem checks that two directories lie, or will lie, on one file system, or two addresses of S3 in one bucket. The
+// error names both.
 func SameFileSystem(a, b string) error {
+	if isS3(a) || isS3(b) {
+		return sameS3(a, b)
+	}
 	devA, err := device(a)
 	if err != nil {
 		return err

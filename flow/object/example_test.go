@@ -37,7 +37,7 @@ func ExampleOpen() {
 	// Output:
 	// taken: true
 	// [{ledger/1.claim 4}]
-	// object: open a store of scheme "ftp": not supported; use a path or file:///path
+	// object: open a store of scheme "ftp": not supported; use a path, file:///path or s3://bucket/prefix
 }
 
 func ExampleWithTrace() {

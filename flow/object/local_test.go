@@ -277,7 +277,7 @@ func TestOpenAddresses(t *testing.T) {
 		}
 	}
 	for address, want := range map[string]string{
-		"": "give a path", "s3://bucket/x": "use a path or file:///path", "file://host/x": "a path only", "file:///x?secret=1": "a path only",
+		"": "give a path", "gs://bucket/x": "use a path, file:///path or s3://bucket/prefix", "file://host/x": "a path only", "file:///x?secret=1": "a path only",
 		"file://u:topsecret@h%zz/": "no URL",
 	} {
 		_, err := Open(address)

@@ -1,5 +1,5 @@
 // Package object is the little that the commit protocol asks of an object store: create-only objects, whole files,
-// sorted listings. A local directory serves as one.
+// sorted listings. A local directory serves as one, and a bucket of S3.
 //
 // An object has a name of slash-separated segments below the store's root. It is whole or absent: a reader never sees
 // part of it, whatever happens to the writer. A name of which one segment is "." or "..", is empty, starts with ".tmp-"
@@ -61,8 +61,8 @@ func Close(s Store) error {
 	return nil
 }
 
-// Open gives the store at an address: an absolute or relative path, or file:///path. It touches nothing: the root is
-// created by the first write. An address of another scheme is an error that names what is supported.
+// Open gives the store at an address: an absolute or relative path, file:///path or s3://bucket/prefix. It touches nothing: the root is
+// created by the first write, but no bucket is. An address of another scheme is an error that names what is supported.
 func Open(address string) (Store, error) {
 	scheme, _, ok := strings.Cut(address, "://")
 	if !ok {
@@ -70,7 +70,7 @@ func Open(address string) (Store, error) {
 	}
 	open, ok := schemes[scheme]
 	if !ok {
-		return nil, fmt.Errorf("object: open a store of scheme %q: not supported; use a path or file:///path", scheme)
+		return nil, fmt.Errorf("object: open a store of scheme %q: not supported; use a path, file:///path or s3://bucket/prefix", scheme)
 	}
 	u, err := url.Parse(address)
 	if err != nil {
@@ -79,7 +79,7 @@ func Open(address string) (Store, error) {
 	return open(u)
 }
 
-var schemes = map[string]func(*url.URL) (Store, error){"file": openFile}
+var schemes = map[string]func(*url.URL) (Store, error){"file": openFile, "s3": openS3}
 
 func openFile(u *url.URL) (Store, error) {
 	if (u.Host != "" && u.Host != "localhost") || u.User != nil || u.RawQuery != "" || u.Fragment != "" {

@@ -6,7 +6,7 @@ import "context"
 type Trace struct {
 	// Written: all bytes have been handed to the operating system, none is known to be durable.
 	Written func()
-	// Synced: the bytes are durable, under no name that a reader sees.
+	// Synced: the bytes are durable, under no name that a reader sees. A store in which that is no step of its own leaves it out.
 	Synced func()
 	// Visible: the object stands under its name, durably.
 	Visible func()
