@@ -103,6 +103,7 @@ func (f *fakeS3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.serve(httptest.NewRecorder(), r, op)
 		panic(http.ErrAbortHandler)
 	default:
+		_, _ = io.Copy(io.Discard, r.Body) // an answer before the end of the body may get lost
 		refuse(w, fault)
 	}
 }
