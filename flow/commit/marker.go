@@ -86,7 +86,7 @@ func (l *Ledger) mark(ctx context.Context, incarnation string) error {
 	}
 	data, err := encodeRecord("destination's marker", marker{
 		Version: version, Job: l.o.Job, Sink: l.o.Sink, Incarnation: incarnation,
-		Ledger: strings.TrimSuffix(l.o.Staging.URL(), "/") + "/" + strings.TrimSuffix(l.prefix(), "/"),
+		Ledger: object.Join(l.o.Staging.URL(), strings.TrimSuffix(l.prefix(), "/")),
 	})
 	if err != nil {
 		return err
